@@ -1,0 +1,1 @@
+"""RTP media: the sans-I/O core, its two drivers, files, recordings."""

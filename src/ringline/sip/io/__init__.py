@@ -1,0 +1,1 @@
+"""Transports: sockets in, flows and bytes out."""

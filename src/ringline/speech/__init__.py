@@ -1,0 +1,1 @@
+"""Speech engines: synthesis and recognition, local or remote."""

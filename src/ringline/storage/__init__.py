@@ -1,0 +1,1 @@
+"""Objects: recordings, media and buckets."""

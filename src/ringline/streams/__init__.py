@@ -1,0 +1,1 @@
+"""Media streaming over WebSocket: frames, client, session (spec: media-streaming)."""

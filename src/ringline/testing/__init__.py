@@ -1,0 +1,1 @@
+"""For those who test voice apps: virtual phone, webhook inbox, pytest plugin."""
