@@ -1,0 +1,250 @@
+"""Every setting, with its default and meaning; read from TOML and from `RINGLINE_<SECTION>_<NAME>`.
+
+Order of precedence: command line, environment, file, default. `ringline config` prints the result, and the
+configuration page of the documentation is written from the descriptions here.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from ringline.core.errors import ConfigError
+
+PREFIX = "RINGLINE_"
+
+
+def _from_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_from_commas)]
+"""A list; in the environment, comma-separated."""
+
+
+class Section(BaseModel):
+    """One table of the configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpSettings(Section):
+    """The REST API."""
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port of the API; 0 takes a free one.")
+    public_url: str = Field("", description="Base of links in answers when ringline is behind a proxy.")
+    requests_per_minute: int = Field(60_000, ge=1, description="Requests that one account may make a minute.")
+
+
+class SipSettings(Section):
+    """Signalling."""
+
+    host: str = Field("127.0.0.1", description="Address that SIP listens on, UDP and TCP.")
+    port: int = Field(5060, ge=0, le=65535, description="SIP port; 0 takes a free one.")
+    external_address: str = Field(
+        "", description="What Via and Contact say when it is not the bound address."
+    )
+    realm: str = Field("ringline", description="Realm of digest challenges.")
+    default_application: str = Field("", description="Application id that takes calls to unknown targets.")
+    invites_per_second: int = Field(200, ge=1, description="New calls a second before 503.")
+    t1_ms: int = Field(500, ge=10, description="RFC 3261 T1, the round-trip estimate.")
+    trunk: str = Field(
+        "",
+        description="SIP URI that takes calls to numbers nobody here owns: sip:host[:port][;transport=tcp].",
+    )
+
+
+class MediaSettings(Section):
+    """RTP."""
+
+    host: str = Field("127.0.0.1", description="Address that RTP sockets bind to.")
+    external_address: str = Field("", description="What SDP says when it is not the bound address.")
+    ports: str = Field(
+        "20000-29999", pattern=r"^\d+-\d+$", description="Port range for RTP and RTCP, LOW-HIGH."
+    )
+    driver: Literal["auto", "native", "asyncio"] = Field("auto", description="Which driver runs the engine.")
+    codecs: Names = Field(("PCMU", "PCMA", "G722", "L16"), description="Codecs in order of preference.")
+    rtp_timeout_s: int = Field(0, ge=0, description="Hang up a leg that sends nothing for so long; 0 never.")
+
+    def port_range(self) -> range:
+        """The ports as a range, high end included."""
+        low, high = (int(part) for part in self.ports.split("-"))
+        if not 1024 <= low < high <= 65535:
+            raise ConfigError(f"media.ports {self.ports}: need 1024 <= LOW < HIGH <= 65535")
+        return range(low, high + 1)
+
+
+class NetSettings(Section):
+    """Which addresses ringline may connect to on a user's behalf."""
+
+    policy: Literal["auto", "open", "closed"] = Field(
+        "auto",
+        description="auto: private targets while ringline listens on loopback only; open, closed: plainly so.",
+    )
+    allow: Names = Field((), description="Networks allowed although the policy denies them, as 10.0.0.0/8.")
+    deny: Names = Field((), description="Networks denied although the policy allows them.")
+    max_download_mb: int = Field(50, ge=1, description="Largest file fetched for playback or media storage.")
+    timeout_s: float = Field(10.0, gt=0, description="Longest fetch of a file.")
+
+
+class WebhookSettings(Section):
+    """Delivery of events."""
+
+    order: Literal["wait", "strict", "none"] = Field(
+        "wait",
+        description="wait: the next event of a leg starts after the previous attempt or order_wait_ms.",
+    )
+    order_wait_ms: int = Field(250, ge=0, description="Longest wait for the previous event's first attempt.")
+    timeout_ms: int = Field(2000, ge=100, description="Time that an app has to answer a webhook.")
+
+
+class TimelineSettings(Section):
+    """What is kept of calls."""
+
+    retention_days: int = Field(30, ge=0, description="Days that timelines are kept; 0 keeps them for ever.")
+    trace: Literal["normal", "full"] = Field("normal", description="full keeps whole SIP messages.")
+
+
+class StoreSettings(Section):
+    """The database."""
+
+    url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
+
+
+class StorageSettings(Section):
+    """Recordings and media."""
+
+    url: str = Field("", description="Object store URL (s3://…); empty means the data folder.")
+    link_secs: int = Field(600, ge=1, description="Seconds that a signed download link works.")
+
+
+class SpeechSettings(Section):
+    """Synthesis."""
+
+    engine: Literal["auto", "piper", "espeak", "remote"] = Field(
+        "auto", description="auto takes the best there is."
+    )
+    models: str = Field("", description="Folder of model weights; empty means models in the data folder.")
+    remote_url: str = Field("", description="Base URL of an OpenAI-compatible /audio/speech.")
+    remote_key: SecretStr = Field(SecretStr(""), description="Key for remote_url.")
+    threads: int = Field(1, ge=1, description="Threads of the speech worker.")
+
+
+class StreamSettings(Section):
+    """Media streaming."""
+
+    l16_byte_order: Literal["big", "little"] = Field(
+        "big", description="Byte order of L16 payloads, both ways."
+    )
+
+
+class CallSettings(Section):
+    """Calls."""
+
+    limit: int = Field(500, ge=1, description="Legs at once; beyond it new calls are refused with 503.")
+    keep_ended_s: int = Field(600, ge=600, description="Seconds that an ended call stays known.")
+
+
+class LogSettings(Section):
+    """Logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is written."
+    )
+    format: Literal["auto", "json", "pretty"] = Field("auto", description="auto is pretty on a terminal.")
+
+
+class Settings(BaseModel):
+    """All sections."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(Path("ringline-data"), description="Folder of everything ringline keeps.")
+    api_key: SecretStr = Field(
+        SecretStr(""), description="The first API key; made and printed once when empty."
+    )
+    drain_secs: float = Field(30.0, ge=0, description="How long a stop waits for calls to end.")
+    http: HttpSettings = HttpSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    net: NetSettings = NetSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    timeline: TimelineSettings = TimelineSettings()
+    store: StoreSettings = StoreSettings()
+    storage: StorageSettings = StorageSettings()
+    speech: SpeechSettings = SpeechSettings()
+    streams: StreamSettings = StreamSettings()
+    calls: CallSettings = CallSettings()
+    log: LogSettings = LogSettings()
+
+    def store_url(self) -> str:
+        """The database's URL, the default resolved."""
+        return self.store.url or f"sqlite:///{self.data / 'ringline.db'}"
+
+    def models_folder(self) -> Path:
+        """Where model weights lie."""
+        return Path(self.speech.models) if self.speech.models else self.data / "models"
+
+
+Overrides = Mapping[str, Any]
+"""Values by dotted name (`http.port`), or by plain name for the top level."""
+
+
+def load(
+    file: Path | None = None, environ: Mapping[str, str] | None = None, overrides: Overrides = {}
+) -> Settings:
+    """Read the settings; raises `ConfigError` naming the setting that is wrong and where it came from."""
+    values: dict[str, Any] = _from_file(file) if file else {}
+    for name, text in _from_environment(os.environ if environ is None else environ):
+        _put(values, name, text)
+    for name, value in overrides.items():
+        if value is not None:
+            _put(values, name, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"setting {name}: {first['msg']} (file key {name}, or {variable(name)} in the environment)"
+        ) from error
+
+
+def names() -> Iterator[tuple[str, str, object]]:
+    """Every setting as (dotted name, description, default), in the order of the file."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, Section):
+            for inner, inner_field in type(field.default).model_fields.items():
+                yield f"{name}.{inner}", inner_field.description or "", inner_field.default
+        else:
+            yield name, field.description or "", field.default
+
+
+def variable(name: str) -> str:
+    """The environment variable of a dotted name: `http.port` → `RINGLINE_HTTP_PORT`."""
+    return PREFIX + name.replace(".", "_").upper()
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not TOML: {error}") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    known = {variable(name): name for name, _, _ in names()}
+    for key, text in environ.items():
+        if key in known:
+            yield known[key], text
+
+
+def _put(values: dict[str, Any], name: str, value: object) -> None:
+    section, _, inner = name.rpartition(".")
+    (values.setdefault(section, {}) if section else values)[inner] = value
