@@ -15,7 +15,7 @@ class L16:
     def c_decode(
         self, src: MutableSequence[int], s: int, count: int, dst: MutableSequence[int], d: int
     ) -> int:
-        """Read `count` octets at `src[s]` (an odd last one is dropped); returns samples written at `dst[d]`."""
+        """Read `count` octets at `src[s]` (not an odd last one); returns samples written at `dst[d]`."""
         samples = count >> 1
         for i in range(samples):
             value = (src[s + 2 * i + self.high] << 8) | src[s + 2 * i + 1 - self.high]
