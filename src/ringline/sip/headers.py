@@ -120,10 +120,13 @@ class Headers:
             return values
         return [element for value in values for element in split_commas(value) if element]
 
-    def count(self, name: str) -> int:
-        """How many header lines have this name."""
-        wanted = key(name)
-        return sum(own == wanted for _, own, _ in self._items)
+    def repeated(self) -> set[str]:
+        """The names, full and in lower case, that stand on more than one line."""
+        seen: set[str] = set()
+        twice: set[str] = set()
+        for _, own, _ in self._items:
+            (twice if own in seen else seen).add(own)
+        return twice
 
     def has_option(self, name: str, option: str) -> bool:
         """Whether a list header (Supported, Require, Allow, …) names this option, without regard to case."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ringline.sip.framing import MAX_MESSAGE, KeepAlive, StreamFramer
-from ringline.sip.grammar import CSeq, NameAddr, SipError, Uri, Via, decimal, split_commas
+from ringline.sip.grammar import CSeq, NameAddr, SipError, Uri, Via, decimal
 from ringline.sip.headers import Headers
 from ringline.sip.params import LWS, TOKEN
 
@@ -117,15 +117,8 @@ REASONS: Final[dict[int, str]] = {
 """Reason phrases (IANA, SIP response codes)."""
 
 _FOLD: Final = re.compile(r"\r\n[ \t]++")
-_SINGLETONS: Final = (
-    "call-id",
-    "from",
-    "to",
-    "cseq",
-    "max-forwards",
-    "content-length",
-    "content-type",
-    "expires",
+_SINGLETONS: Final = frozenset(
+    {"call-id", "from", "to", "cseq", "max-forwards", "content-length", "content-type", "expires"}
 )
 _NEEDED: Final = ("via", "from", "to", "call-id", "cseq")
 _SCHEMES: Final = frozenset({"sip", "sips", "tel"})
@@ -147,9 +140,7 @@ class Message:
     @property
     def top_via(self) -> Via:
         """The hop that sent the message to us, or that a response is for."""
-        return self.headers.typed(
-            "top_via", lambda headers: Via.parse(split_commas(_required(headers, "via"))[0])
-        )
+        return self.headers.typed("top_via", _top_via)
 
     @property
     def from_(self) -> NameAddr:
@@ -263,6 +254,13 @@ def _required(headers: Headers, name: str) -> str:
     return value
 
 
+def _top_via(headers: Headers) -> Via:
+    values = headers.get_all("via")
+    if not values:
+        raise SipError("no via header", 400)
+    return Via.parse(values[0])
+
+
 def _vias(headers: Headers) -> tuple[Via, ...]:
     values = headers.get_all("via")
     if len(values) > MAX_VIAS:
@@ -362,9 +360,8 @@ def _headers(text: str, problems: list[SipError]) -> Headers:
 def _try_all(message: Request | Response, problems: list[SipError], *, stream: bool) -> None:
     """Read everything the stack relies on, so that later access does not raise."""
     headers = message.headers
-    for name in _SINGLETONS:
-        if headers.count(name) > 1:
-            problems.append(SipError(f"{headers.count(name)} {name} headers", 400))
+    for name in sorted(headers.repeated() & _SINGLETONS):
+        problems.append(SipError(f"several {name} headers", 400))
     try:
         if isinstance(message, Request):
             _try_request(message)
@@ -421,8 +418,8 @@ def response_to(
 ) -> Response:
     """A response with what RFC 3261 §8.2.6 copies: Via, From, To, Call-ID, CSeq, and Timestamp into a 100.
 
-    `to_tag` is set unless To has a tag already. Record-Route and Contact are the dialog's (§12.1.1): they come
-    in `headers`.
+    `to_tag` is set unless To has a tag already. Record-Route and Contact are the dialog's (§12.1.1): they
+    come in `headers`.
     """
     made = Headers()
     for name, value in request.headers:

@@ -29,9 +29,9 @@ _TO_ESCAPE: Final = re.compile(r'(["\\])')
 class SipError(ProtocolError):
     """SIP text that breaks its grammar or our limits.
 
-    `status` is the answer a request deserves (400, 416, 505, 513, …); None means: drop it silently, because it
-    was a response or because too little of it is readable. `partial` is what was read of a request, set only
-    when Via, From, To, Call-ID and CSeq are there to be copied into the answer.
+    `status` is the answer a request deserves (400, 416, 505, 513, …); None means: drop it silently, because
+    it was a response or because too little of it is readable. `partial` is what was read of a request, set
+    only when Via, From, To, Call-ID and CSeq are there to be copied into the answer.
     """
 
     def __init__(self, text: str, status: int | None = None, partial: "Request | None" = None) -> None:
