@@ -1,0 +1,1 @@
+"""Alembic's script folder: `env` and one revision per change of `store.tables`."""
