@@ -6,7 +6,7 @@ The names in capitals are the blocks of the recommendation's clauses 5 and 6. RT
 """
 
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import MutableSequence, Sequence
 
 # Table 11/G.722, the halves of the QMF's 24 symmetric coefficients.
 _QMF = (3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11)
@@ -54,7 +54,7 @@ class Band:
         self.p2 = 0
         self.b = array("i", bytes(24))
         self.d = array("i", bytes(24))
-        self.antilog = array("i", _ILB)
+        self.antilog = _table(_ILB)
 
     def c_scale(self, weight: int) -> None:
         """Adapt the quantizer's step (LOGSCL and SCALEL, or LOGSCH and SCALEH)."""
@@ -103,6 +103,10 @@ class Band:
         self.p1 = partial
 
 
+def _table(values: Sequence[int]) -> "array[int]":
+    return array("i", values)
+
+
 def _clip(value: int) -> int:
     return min(max(value, -32768), 32767)
 
@@ -122,14 +126,14 @@ class G722Encoder:
         self.low = _low_band()
         self.high = _high_band()
         self.history = array("i", bytes(96))
-        self.qmf = array("i", _QMF)
-        self.levels = array("i", _Q6)
-        self.code_negative = array("i", _ILN)
-        self.code_positive = array("i", _ILP)
-        self.qm4 = array("i", _QM4)
-        self.qm2 = array("i", _QM2)
-        self.wl = array("i", _WL)
-        self.wh = array("i", _WH)
+        self.qmf = _table(_QMF)
+        self.levels = _table(_Q6)
+        self.code_negative = _table(_ILN)
+        self.code_positive = _table(_ILP)
+        self.qm4 = _table(_QM4)
+        self.qm2 = _table(_QM2)
+        self.wl = _table(_WL)
+        self.wh = _table(_WH)
 
     def c_encode(
         self, src: MutableSequence[int], s: int, count: int, dst: MutableSequence[int], d: int
@@ -186,12 +190,12 @@ class G722Decoder:
         self.low = _low_band()
         self.high = _high_band()
         self.history = array("i", bytes(96))
-        self.qmf = array("i", _QMF)
-        self.qm6 = array("i", _QM6)
-        self.qm4 = array("i", _QM4)
-        self.qm2 = array("i", _QM2)
-        self.wl = array("i", _WL)
-        self.wh = array("i", _WH)
+        self.qmf = _table(_QMF)
+        self.qm6 = _table(_QM6)
+        self.qm4 = _table(_QM4)
+        self.qm2 = _table(_QM2)
+        self.wl = _table(_WL)
+        self.wh = _table(_WH)
 
     def c_decode(
         self, src: MutableSequence[int], s: int, count: int, dst: MutableSequence[int], d: int
