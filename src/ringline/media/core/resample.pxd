@@ -1,0 +1,11 @@
+cimport cython
+
+
+cdef class Resampler:
+    cdef int[::1] coefficients, line
+    cdef int phases, step, taps, ahead, phase
+    cdef bint same
+
+    cdef int c_process(self, short[::1] src, int s, int count, short[::1] dst, int d) noexcept nogil
+    @cython.locals(total=cython.longlong)
+    cdef int c_block(self, short[::1] src, int s, int count, short[::1] dst, int d) noexcept nogil
