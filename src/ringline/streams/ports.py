@@ -1,0 +1,97 @@
+"""What this room needs of others: the media plane's taps and injects, and the network guard."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, Protocol
+
+from ringline.core.net import Target
+
+
+class TapFrame(Protocol):
+    """Audio copied from a leg: one packet of one direction.
+
+    `chunk` counts from 1 in its track and counts dropped frames too; `payload` is codec bytes, L16 in network
+    order.
+    """
+
+    @property
+    def track(self) -> Literal["inbound", "outbound"]:
+        """Heard from the leg's remote party, or sent to it."""
+        ...
+
+    @property
+    def chunk(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Milliseconds from the tap's opening to its first sample."""
+        ...
+
+    @property
+    def payload(self) -> bytes:
+        """Its audio."""
+        ...
+
+
+class Tap(Protocol):
+    """A copy of a leg's audio, in a bounded ring that drops its oldest frame when nobody drains it."""
+
+    def drain(self) -> Sequence[TapFrame]:
+        """Take everything that waits, oldest first."""
+        ...
+
+    def set_wakeup(self, wakeup: Callable[[], None]) -> None:
+        """Have `wakeup` called in the loop when frames wait."""
+        ...
+
+    def close(self) -> None:
+        """Stop copying."""
+        ...
+
+
+class Inject(Protocol):
+    """Audio played into one or both legs of a call, in order, beside their own playouts."""
+
+    @property
+    def backlog_ms(self) -> float:
+        """Queued audio that was not sent yet."""
+        ...
+
+    def write(self, payload: bytes) -> None:
+        """Queue codec bytes of the inject's encoding."""
+        ...
+
+    def write_pcm(self, samples: bytes) -> None:
+        """Queue 16-bit samples in native order at the inject's rate."""
+        ...
+
+    def mark(self, name: str) -> None:
+        """Have the plane report `name` when everything queued before was sent."""
+        ...
+
+    def clear(self) -> int:
+        """Drop the queue; milliseconds of the dropped audio that had been heard."""
+        ...
+
+    def close(self) -> None:
+        """Drop the queue and leave the leg."""
+        ...
+
+
+class MediaPorts(Protocol):
+    """The part of `media.plane.MediaPlane` that a stream uses."""
+
+    def open_tap(self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int) -> Tap:
+        """Copy a leg's audio in `codec` at `rate`."""
+        ...
+
+    def open_inject(
+        self, leg: str, stream: str, *, codec: str, rate: int, target: Literal["self", "opposite", "both"]
+    ) -> Inject:
+        """Open a way into the call's audio; whoever `target` names hears it."""
+        ...
+
+
+Resolve = Callable[[str], Awaitable[Target]]
+"""Looks a `ws` or `wss` URL up once and vets it, as `core.net.Guard.vet` does; raises `NotAllowed`."""
