@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ringline.core.errors import RinglineError
 from ringline.sip import sdp
 from ringline.sip.sdp import (
     Attribute,
@@ -61,7 +62,7 @@ class NoCommonCodec(SdpError):
     """Nothing that both sides speak: answer 488 (RFC 3261 §21.4.26)."""
 
 
-class OfferAnswerError(SdpError):
+class OfferAnswerError(RinglineError):
     """A move the exchange does not allow now: a second offer before the answer, an answer to nothing."""
 
 
