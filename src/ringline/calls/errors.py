@@ -1,0 +1,72 @@
+"""The refusals that only a call can know (spec voice-api §1.3)."""
+
+from ringline.core.errors import ApiError, Problem
+
+
+def refusal(code: str, title: str, detail: str, pointer: str | None = None, status: int = 422) -> ApiError:
+    """One problem as an error."""
+    return ApiError(status, Problem(code, title, detail, pointer))
+
+
+def unknown_call(pointer: str = "/call_control_id") -> ApiError:
+    """90015: no such leg, or another account's."""
+    return refusal("90015", "Invalid Call Control ID", "The call_control_id provided was not valid.", pointer)
+
+
+def ended() -> ApiError:
+    """90018: the leg is gone."""
+    return refusal(
+        "90018", "Call has already ended", "This call is no longer active and can't receive commands."
+    )
+
+
+def not_answered(command: str) -> ApiError:
+    """90034: the command needs an answered leg."""
+    return refusal(
+        "90034",
+        "Call has not been answered yet",
+        f"This call can't receive {command} command because it has not been answered yet.",
+    )
+
+
+def cannot_answer_outbound() -> ApiError:
+    """90102: only incoming legs can be answered."""
+    return refusal(
+        "90102",
+        "Call answer command cannot be issued for outbound calls",
+        "The answer command is for incoming calls; this call was dialed.",
+    )
+
+
+def bad_request(detail: str, pointer: str | None = None) -> ApiError:
+    """10015: a request that this call's state makes meaningless."""
+    return refusal("10015", "Bad request", detail, pointer)
+
+
+def already_streaming() -> ApiError:
+    """90045: one media stream per leg."""
+    return refusal("90045", "Media Streaming is used", "This call is streaming already; stop it first.")
+
+
+def not_streaming() -> ApiError:
+    """90048: nothing to stop."""
+    return refusal("90048", "Media Streaming is not used", "This call has no such media stream.")
+
+
+def no_capacity() -> ApiError:
+    """10037: every call slot or RTP port is taken."""
+    return ApiError(
+        503,
+        Problem("10037", "Service unavailable", "Every call slot is taken; try again shortly."),
+        retry_after=1,
+    )
+
+
+def channel_limit() -> ApiError:
+    """90043: the connection's own limit."""
+    return refusal(
+        "90043",
+        "Connection channel limit exceeded",
+        "The connection's outbound channel limit is reached.",
+        status=403,
+    )
