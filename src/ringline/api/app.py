@@ -1,0 +1,83 @@
+"""The API as one ASGI application."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+import ringline
+from ringline.api import codes, errors
+from ringline.api.edge import Edge
+from ringline.api.metrics import Metrics
+from ringline.api.models.errors import ErrorEnvelope
+from ringline.api.ports import ApiDeps
+from ringline.api.routes import actions, calls, operations
+from ringline.core.errors import ApiError
+from ringline.store.errors import StoreUnavailable
+
+# Commands first: routes are tried in order, and these are the ones that must be quick.
+ROUTERS = (actions.router, calls.router)
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorEnvelope, "description": "What is wrong, with the field that it is wrong in."},
+    422: {"model": ErrorEnvelope, "description": "A field or the call's state does not allow it."},
+}
+
+
+def build_app(deps: ApiDeps) -> FastAPI:
+    """Everything under `/v2`, the operator's pages, and the documentation."""
+    app = FastAPI(
+        title="ringline",
+        version=ringline.__version__,
+        description="Programmable voice on your own machine, speaking the Telnyx v2 API.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        separate_input_output_schemas=False,
+    )
+    app.state.deps = deps
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v2", responses=RESPONSES)
+    app.include_router(operations.router)
+    app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _by_framework)
+    app.add_exception_handler(StoreUnavailable, _no_store)
+    app.add_exception_handler(sa.exc.DataError, _not_storable)
+    app.add_middleware(Edge, deps=deps, metrics=Metrics(deps.registry))
+    return app
+
+
+def _answer(error: ApiError, headers: dict[str, str] | None = None) -> Response:
+    extra = dict(headers or {})
+    if error.retry_after is not None:
+        extra["retry-after"] = str(error.retry_after)
+    return Response(errors.envelope(error.problems), error.status, extra, "application/json")
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return _answer(error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = codes.CALL_FIELDS if request.url.path.startswith("/v2/calls") else {}
+    return _answer(errors.from_validation(error.errors(), fields))
+
+
+async def _by_framework(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _answer(errors.from_status(error.status_code, error.detail), dict(error.headers or {}))
+
+
+async def _no_store(_request: Request, _error: Exception) -> Response:
+    return _answer(errors.no_store())
+
+
+async def _not_storable(_request: Request, _error: Exception) -> Response:
+    # PostgreSQL keeps no NUL characters; SQLite does.
+    return _answer(ApiError(422, errors.problem("10028", "A value has characters that cannot be stored.")))

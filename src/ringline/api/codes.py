@@ -1,0 +1,127 @@
+"""The API's error codes: what they are called, and which field or mistake has which (spec voice-api §1.3)."""
+
+TITLES = {
+    "10003": "Invalid URL",
+    "10004": "Missing required parameter",
+    "10005": "Resource not found",
+    "10006": "Invalid ID",
+    "10007": "Unexpected error",
+    "10009": "Authentication failed",
+    "10010": "Authorization failed",
+    "10011": "Too many requests",
+    "10012": "Duplicate resource",
+    "10014": "Unsupported media type",
+    "10015": "Bad request",
+    "10016": "Phone number must be in +E.164 format",
+    "10017": "Associated resource does not exist",
+    "10018": "Invalid sort direction",
+    "10020": "Value must be a string",
+    "10021": "Resource in use",
+    "10022": "Invalid IDs",
+    "10023": "Invalid JSON",
+    "10025": "String length out of range",
+    "10026": "Invalid parameter type",
+    "10027": "Unprocessable entity",
+    "10028": "Invalid encoding",
+    "10030": "Method not allowed",
+    "10031": "Invalid filter",
+    "10032": "Invalid enumerated value",
+    "10033": "Value outside of range",
+    "10036": "Resource is being processed",
+    "10037": "Service unavailable",
+    "10038": "Feature not permitted",
+    "90000": "Invalid value for format",
+    "90001": "Invalid value for channels",
+    "90007": "Invalid value for terminating_digit",
+    "90008": "Invalid value for valid_digits",
+    "90009": "Invalid value for loop",
+    "90010": "Invalid value for payload",
+    "90011": "Invalid value for payload_type",
+    "90012": "Invalid value for voice",
+    "90013": "Invalid value for language",
+    "90014": "Invalid value for digits",
+    "90016": "Invalid value for stop",
+    "90017": "Invalid value for client_state",
+    "90022": "Invalid value for minimum_digits",
+    "90023": "Invalid value for maximum_digits",
+    "90024": "Invalid value for maximum_tries",
+    "90025": "Invalid value for timeout_millis",
+    "90026": "Invalid value for inter_digit_timeout_millis",
+    "90027": "Invalid value for duration_millis",
+    "90028": "Invalid value for timeout_secs",
+    "90029": "Invalid value for time_limit_secs",
+    "90030": "Invalid value for service_level",
+    "90049": "Invalid value for record_timeout_secs",
+    "90056": "Invalid value for initial_timeout_millis",
+    "90057": "Invalid event type in webhook_urls",
+    "90059": "Invalid value for recording_track",
+}
+"""Code → title, for the codes that this edge gives itself; a room that refuses brings its own title."""
+
+CALL_FIELDS = {
+    "format": "90000",
+    "record_format": "90000",
+    "channels": "90001",
+    "record_channels": "90001",
+    "terminating_digit": "90007",
+    "valid_digits": "90008",
+    "loop": "90009",
+    "payload": "90010",
+    "payload_type": "90011",
+    "voice": "90012",
+    "language": "90013",
+    "digits": "90014",
+    "stop": "90016",
+    "client_state": "90017",
+    "minimum_digits": "90022",
+    "maximum_digits": "90023",
+    "maximum_tries": "90024",
+    "timeout_millis": "90025",
+    "inter_digit_timeout_millis": "90026",
+    "duration_millis": "90027",
+    "timeout_secs": "90028",
+    "time_limit_secs": "90029",
+    "service_level": "90030",
+    "record_timeout_secs": "90049",
+    "initial_timeout_millis": "90056",
+    "recording_track": "90059",
+    "record_track": "90059",
+}
+"""Top-level fields of call commands whose every wrong value has a code of its own; absence stays 10004."""
+
+BY_KIND = {
+    "missing": "10004",
+    "enum": "10032",
+    "literal_error": "10032",
+    "string_type": "10020",
+    "string_too_short": "10025",
+    "string_too_long": "10025",
+    "string_pattern_mismatch": "10015",
+    "string_unicode": "10028",
+    "greater_than": "10033",
+    "greater_than_equal": "10033",
+    "less_than": "10033",
+    "less_than_equal": "10033",
+    "finite_number": "10033",
+    "too_long": "10033",
+    "too_short": "10033",
+    "url_parsing": "10003",
+    "url_scheme": "10003",
+    "url_too_long": "10003",
+    "url_type": "10003",
+    "uuid_parsing": "10006",
+    "uuid_type": "10006",
+    "json_invalid": "10023",
+}
+"""The validator's kind of error → code; kinds that say that a value has the wrong type are 10026."""
+
+TYPE_SUFFIXES = ("_type", "_parsing")
+
+
+def of_kind(kind: str) -> str:
+    """The code for a kind of validation error; a kind that is itself a code stands for itself."""
+    if kind in TITLES:
+        return kind
+    if kind in BY_KIND:
+        return BY_KIND[kind]
+    return "10026" if kind.endswith(TYPE_SUFFIXES) else "10015"

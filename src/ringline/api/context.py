@@ -1,0 +1,73 @@
+"""What a handler is given: the caller's account, what the API stands on, and the call in the path."""
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+
+from ringline.api.ports import ApiDeps
+from ringline.calls.commands import Command
+
+ACCOUNT = "ringline.account"
+"""Key of the ASGI scope under which the edge leaves the account's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, and of what."""
+
+    account_id: str
+    deps: ApiDeps
+
+
+async def context(request: Request) -> Context:
+    """The context of an authenticated request."""
+    return Context(request.scope[ACCOUNT], request.app.state.deps)
+
+
+Ctx = Annotated[Context, Depends(context)]
+
+
+class Accepted(BaseModel):
+    """What an accepted command answers."""
+
+    result: str = "ok"
+    recording_id: str | None = None
+    stream_id: str | None = None
+
+
+class Result(BaseModel):
+    """The command was accepted; webhooks tell how it goes on."""
+
+    data: Accepted
+
+
+class CommandBody(Protocol):
+    """A body that makes a command."""
+
+    def command(self) -> Command:
+        """The command; raises `ApiError` where two fields do not fit together."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The call in the path."""
+
+    call_control_id: str
+    account_id: str
+    deps: ApiDeps
+
+    async def obey(self, body: CommandBody) -> Result:
+        """Give it the body's command."""
+        done = await self.deps.calls.command(self.account_id, self.call_control_id, body.command())
+        return Result(data=Accepted(recording_id=done.recording_id, stream_id=done.stream_id))
+
+
+async def leg(call_control_id: str, request: Request) -> Leg:
+    """The leg that the path names, known or not."""
+    return Leg(call_control_id, request.scope[ACCOUNT], request.app.state.deps)
+
+
+LegPath = Annotated[Leg, Depends(leg)]

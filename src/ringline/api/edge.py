@@ -1,0 +1,91 @@
+"""The outermost layer of every request: id, key, rate limit, size, type, count, and the last catch."""
+
+import re
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ringline.api import errors
+from ringline.api.auth import Authenticator, unauthenticated
+from ringline.api.context import ACCOUNT
+from ringline.api.exchange import Exchange
+from ringline.api.limits import Limits
+from ringline.api.metrics import Metrics
+from ringline.api.ports import ApiDeps
+from ringline.core import log
+from ringline.core.errors import ApiError
+
+PREFIX = "/v2/"
+PUBLIC = ("/v2/public_key", "/v2/storage/")
+"""Paths that need no key: one is meant to be public, the other carries its own signature."""
+
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+UPLOADS = "/v2/media"
+"""Where multipart bodies, and larger ones, are welcome."""
+
+SLASH = re.compile(rb"%2f", re.IGNORECASE)
+
+logger = log.get("api")
+
+
+class Edge:
+    """ASGI middleware; the framework only sees requests that may go on."""
+
+    def __init__(self, app: ASGIApp, deps: ApiDeps, metrics: Metrics) -> None:
+        self._app = app
+        self._deps = deps
+        self._metrics = metrics
+        self._authenticator = Authenticator(deps.keys, deps.clock)
+        self._limits = Limits(deps.settings.requests_per_minute, deps.clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; nothing but cancellation comes out of here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self._deps.ids.uuid())
+        started = self._deps.clock.now_ns()
+        try:
+            if scope["path"].startswith(PREFIX):
+                await self._admit(exchange, scope["path"])
+            await self._app(scope, exchange.receive, exchange.send)
+        except ApiError as refusal:
+            await errors.send_error(refusal, exchange.send)
+        except Exception:
+            # The true edge: whatever a handler let through is logged under the id that the client is given.
+            logger.exception(
+                "request failed", request_id=exchange.id, method=scope["method"], path=scope["path"]
+            )
+            if exchange.status is None:
+                await errors.send_error(errors.unexpected(exchange.id), exchange.send)
+        self._metrics.served(scope, exchange.status, self._deps.clock.now_ns() - started)
+
+    async def _admit(self, exchange: Exchange, path: str) -> None:
+        """Raises `ApiError`, in this order: 429, 401, 413, 415."""
+        public = path.startswith(PUBLIC)
+        account = None if public else await self._authenticator.account_of(exchange.header(b"authorization"))
+        exchange.allowance = self._limits.take(account or _address(exchange.scope))
+        if not exchange.allowance.allowed:
+            raise errors.too_many(exchange.allowance.reset_s)
+        if account is not None:
+            exchange.scope[ACCOUNT] = account
+        elif not public:
+            raise unauthenticated()
+        _keep_encoded_slashes(exchange.scope)
+        if exchange.scope["method"] in WITH_BODY:
+            uploads = path.startswith(UPLOADS)
+            settings = self._deps.settings
+            limit = settings.max_media_bytes if uploads else settings.max_body_bytes
+            await exchange.check_body(limit, forms=uploads)
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return f"address {client[0]}" if client else "no address"
+
+
+def _keep_encoded_slashes(scope: Scope) -> None:
+    # The server decodes the whole path at once; a %2F inside a segment must not become a separator.
+    raw: bytes = scope.get("raw_path") or b""
+    if SLASH.search(raw):
+        scope["path"] = "%2F".join(unquote(part.decode("latin-1")) for part in SLASH.split(raw))

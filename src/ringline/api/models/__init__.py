@@ -1,0 +1,1 @@
+"""Bodies of requests and responses: the rules that a field can know."""

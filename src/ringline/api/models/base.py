@@ -1,0 +1,73 @@
+"""What every request body has in common, and how a command's body is kept without its secrets."""
+
+from typing import Annotated, Any, ClassVar, TypedDict
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ringline.api.models.fields import ClientState
+
+MASKED = "…"
+
+
+class Sensitive:
+    """Marks a field whose value the timeline must not keep: digits, secrets, spoken text."""
+
+
+class Body(BaseModel):
+    """A request body: unknown members are ignored, numbers pass for strings and the reverse."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True, frozen=True)
+
+
+class Common(TypedDict):
+    """The arguments that every command takes."""
+
+    client_state: str | None
+    command_id: str | None
+    redacted_body: str
+
+
+class CommandBody(Body):
+    """Body of a call command (spec voice-api §1.2); a member that is null counts as absent."""
+
+    _sensitive: ClassVar[frozenset[str]] = frozenset()
+
+    client_state: ClientState | None = Field(
+        None, description="Base64 text, echoed in every later webhook of the call; empty clears it."
+    )
+    command_id: Annotated[str | None, Field(max_length=255)] = Field(
+        None, description="A second command with the same id within 60 s is ignored."
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Note which fields are sensitive."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._sensitive = frozenset(
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if any(mark is Sensitive or isinstance(mark, Sensitive) for mark in field.metadata)
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        if isinstance(body, dict) and None in body.values():
+            return {name: value for name, value in body.items() if value is not None}
+        return body
+
+    def redacted(self) -> str:
+        """The known members that were sent, as JSON, sensitive ones masked."""
+        members = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        for name in self._sensitive & members.keys():
+            members[name] = MASKED
+        return msgspec.json.encode(members).decode()
+
+    def common(self) -> Common:
+        """What every command carries."""
+        return {
+            "client_state": self.client_state,
+            "command_id": self.command_id,
+            "redacted_body": self.redacted(),
+        }
