@@ -1,7 +1,5 @@
 """A stream against a real WebSocket app; the media plane is moved by hand."""
 
-import asyncio
-import json
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +11,6 @@ from ringline.streams.frames import (
     AppMedia,
     Connected,
     Dtmf,
-    Error,
     Mark,
     Media,
     Start,
@@ -22,14 +19,12 @@ from ringline.streams.frames import (
 from ringline.streams.request import (
     StreamConnected,
     StreamEnded,
-    StreamFailed,
     StreamFrameSeen,
-    StreamLimits,
     StreamStarted,
 )
-from ringline.streams.session import IllegalMove, State
+from ringline.streams.session import State
 from ringline.streams.transport import Dial
-from tests.streams.apps import STREAM, App, Events, Packet, ScriptedPlane, request, send, serving, streaming
+from tests.streams.apps import STREAM, App, Events, Packet, ScriptedPlane, request, send, streaming
 
 pytestmark = pytest.mark.system
 
