@@ -220,6 +220,7 @@ deliveries = sa.Table(
     sa.Column("event_id", sa.String(36), nullable=False),
     sa.Column("event_type", sa.String(64), nullable=False),
     sa.Column("leg_id", sa.String(36)),
+    sa.Column("origin", sa.Text, nullable=False),  # scheme, host and port: one app
     sa.Column("target", Json, nullable=False),  # webhooks.policy.Target
     sa.Column("state", sa.String(16), nullable=False),  # pending | delivered | failed
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -230,7 +231,9 @@ deliveries = sa.Table(
     sa.Column("started_at", UtcMicros),
     sa.Column("finished_at", UtcMicros),
     sa.Column("created_at", UtcMicros, nullable=False),
-    sa.Index("ix_deliveries_pending", "lease_until", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    sa.Index(
+        "ix_deliveries_pending", "lease_until", "origin", sqlite_where=_PENDING, postgresql_where=_PENDING
+    ),
     sa.Index(None, "event_id"),
     sa.Index(None, "account_id", "seq"),
 )

@@ -47,7 +47,7 @@ _NUMBER = re.compile(r"\+?\d{7,15}")
 
 
 def command_body(body: bytes) -> str:
-    """JSON text of a command's body for `CommandReceived`: no secrets, no long values; `{}` for what is no object."""
+    """A command's body as JSON text for `CommandReceived`: no secrets, nothing long; `{}` for no object."""
     try:
         value = msgspec.json.decode(body or b"{}")
     except (msgspec.DecodeError, RecursionError):
@@ -59,7 +59,7 @@ def command_body(body: bytes) -> str:
 
 
 def redact(entry: Entry) -> Entry:
-    """The entry as a reader without special rights may see it; the same one when it says nothing of people."""
+    """The entry as anybody may see it; the same one when it says nothing of people."""
     masked = _redact_body(entry.body)
     return entry if masked is entry.body else msgspec.structs.replace(entry, body=masked)
 

@@ -1,0 +1,86 @@
+"""The outbox: an event and its deliveries are rows of the transaction that caused them."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ringline.store.deliveries import send_again
+from ringline.store.tables import deliveries, events
+from ringline.store.transaction import announce
+from ringline.store.types import EPOCH
+from ringline.webhooks.policy import Progress, Target
+
+TOPIC = "webhooks"
+"""Announced by a commit that leaves something to deliver."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """An event to keep and, when it has targets, to deliver."""
+
+    id: str
+    account_id: str
+    event_type: str
+    occurred_at: datetime
+    payload: bytes
+    """JSON of `data.payload` (`payloads.encode`)."""
+    targets: tuple[Target, ...]
+    leg_id: str | None = None
+    session_id: str | None = None
+    leg_seq: int | None = None
+    """The timeline's number of the `WebhookQueued` entry."""
+
+
+def queue_event(conn: sa.Connection, event: QueuedEvent) -> None:
+    """Keep `event` and a delivery for each target. Nothing is sent unless the transaction is committed."""
+    conn.execute(
+        events.insert().values(
+            account_id=event.account_id,
+            id=event.id,
+            event_type=event.event_type,
+            occurred_at=event.occurred_at,
+            leg_id=event.leg_id,
+            session_id=event.session_id,
+            leg_seq=event.leg_seq,
+            payload=event.payload,
+        )
+    )
+    if not event.targets:
+        return
+    conn.execute(
+        deliveries.insert(),
+        [
+            {
+                "account_id": event.account_id,
+                "id": delivery_id(event.id, number),
+                "event_id": event.id,
+                "event_type": event.event_type,
+                "leg_id": event.leg_id,
+                "origin": target.origin,
+                "target": target,
+                "state": "pending",
+                "attempts": 0,
+                "progress": Progress(),
+                "next_at": event.occurred_at,
+                "lease_until": EPOCH,
+                "created_at": event.occurred_at,
+            }
+            for number, target in enumerate(event.targets)
+        ],
+    )
+    announce(conn, TOPIC)
+
+
+def delivery_id(event_id: str, number: int) -> str:
+    """The id of an event's delivery to its `number`th target: follows from the event, so replays agree."""
+    return str(uuid.uuid5(uuid.UUID(event_id), str(number)))
+
+
+def redeliver(conn: sa.Connection, event_id: str, *, now: datetime, account_id: str | None = None) -> int:
+    """Send a finished event again to everybody it went to; returns how many deliveries that makes."""
+    count = send_again(conn, event_id, now=now, account_id=account_id)
+    if count:
+        announce(conn, TOPIC)
+    return count
