@@ -1,0 +1,120 @@
+"""Text as a voice reads it: cut into clauses, and the first one short.
+
+A clause is what an engine says at once. The first decides how long a caller waits, so it ends at the first
+good place; the others are whole sentences, for these sound better.
+"""
+
+import re
+from dataclasses import dataclass
+
+FIRST_CLAUSE = 60
+LONGEST_CLAUSE = 220
+SHORTEST_CLAUSE = 12
+
+SENTENCE_PAUSE_MS = 220
+COMMA_PAUSE_MS = 90
+
+ABBREVIATIONS = frozenset(
+    (
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "sr",
+        "jr",
+        "st",
+        "no",
+        "vs",
+        "etc",
+        "approx",
+        "dept",
+        "est",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "ave",
+        "blvd",
+        "rd",
+        "apt",
+        "ext",
+        "e.g",
+        "i.e",
+        "a.m",
+        "p.m",
+    )
+)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+SPACE = re.compile(r"[^\S\n]+")
+END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s|$)|[。！？।]+|\n+|[;:](?=\s)")
+COMMA = re.compile(r"[,–—](?=\s)|[，、]")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of text and the silence after it."""
+
+    text: str
+    pause_ms: int
+
+
+def clean(text: str) -> str:
+    """Without characters that have no sound; runs of blanks become one, line ends stay."""
+    return SPACE.sub(" ", CONTROL.sub(" ", text)).strip()
+
+
+def clauses(text: str, first: int = FIRST_CLAUSE) -> list[Clause]:
+    """Cut text into clauses: sentences, the first of at most about `first` characters (0: no such limit)."""
+    found: list[Clause] = []
+    for sentence in _sentences(clean(text)):
+        limit = first if first and not found else LONGEST_CLAUSE
+        pieces = list(_pieces(sentence, limit))
+        found.extend(Clause(piece, COMMA_PAUSE_MS) for piece in pieces[:-1])
+        found.append(Clause(pieces[-1], SENTENCE_PAUSE_MS))
+    return found
+
+
+def _sentences(text: str) -> list[str]:
+    sentences: list[str] = []
+    start = 0
+    for end in END.finditer(text):
+        if end[0] == "." and _abbreviated(text, start, end.start()):
+            continue
+        if end.end() - start < SHORTEST_CLAUSE and end[0] in (";", ":"):
+            continue
+        if sentence := text[start : end.end()].strip():
+            sentences.append(sentence)
+        start = end.end()
+    if rest := text[start:].strip():
+        sentences.append(rest)
+    return [sentence for sentence in sentences if any(map(str.isalnum, sentence))]
+
+
+def _abbreviated(text: str, start: int, stop: int) -> bool:
+    word = text[max(start, stop - 12) : stop].rpartition(" ")[2].lower()
+    return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha())
+
+
+def _pieces(sentence: str, limit: int) -> list[str]:
+    """Cut one sentence: only its first piece keeps to `limit`, the rest to `LONGEST_CLAUSE`."""
+    pieces: list[str] = []
+    while len(sentence) > limit:
+        cut = _cut(sentence, limit)
+        pieces.append(sentence[:cut].strip())
+        sentence = sentence[cut:].strip()
+        limit = LONGEST_CLAUSE
+    return [*pieces, sentence] if sentence else pieces
+
+
+def _cut(sentence: str, limit: int) -> int:
+    commas = [comma.end() for comma in COMMA.finditer(sentence, SHORTEST_CLAUSE, limit)]
+    if commas:
+        return commas[-1]
+    # No comma in reach: a first clause runs on to the next one rather than break where nobody breathes.
+    if later := COMMA.search(sentence, limit, LONGEST_CLAUSE):
+        return later.end()
+    if len(sentence) <= LONGEST_CLAUSE:
+        return len(sentence)
+    blank = sentence.rfind(" ", SHORTEST_CLAUSE, LONGEST_CLAUSE)
+    return blank if blank > 0 else LONGEST_CLAUSE
