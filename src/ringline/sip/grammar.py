@@ -38,6 +38,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+")  # with the underscore that deplo
 # RFC 3261's userinfo, and beside it what phones do not escape: `#` (`*98#`), brackets, bytes beyond ASCII
 _USERINFO: Final = re.compile(r"[^\x00-\x20\x7f\"<>@\\]+")
 _OPAQUE: Final = re.compile(r"[^\x00-\x20\x7f\"<>]+")
+_VERSION: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _DELIMITERS: Final = re.compile(r'[",<>]')
 _VISUAL: Final = str.maketrans("", "", "-.()")
 _USER_SAFE: Final = "-_.!~*'()&=+$,;?/"  # unreserved and user-unreserved (RFC 3261 §25.1)
@@ -280,25 +281,32 @@ class NameAddr:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One hop (RFC 3261 §20.42); `transport` in upper case, an IPv6 `host` without brackets."""
+    """One hop (RFC 3261 §20.42); `transport` in upper case, an IPv6 `host` without brackets.
+
+    Another `version` than 2.0 is read so that it can be answered with 505.
+    """
 
     transport: str
     host: str
     port: int | None = None
     params: Params = EMPTY
+    version: str = "2.0"
 
     @classmethod
     def parse(cls, text: str) -> "Via":
         """Read one element; raises `SipError` (400)."""
         head, semicolon, params = text.partition(";")
         pieces = head.split("/", 2)
-        if len(pieces) != 3 or pieces[0].strip(LWS).upper() != "SIP" or pieces[1].strip(LWS) != "2.0":
+        if len(pieces) != 3 or pieces[0].strip(LWS).upper() != "SIP":
             raise SipError(f"{_brief(text)} is not a Via", 400)
+        version = pieces[1].strip(LWS)
+        if not _VERSION.fullmatch(version):
+            raise SipError(f"{_brief(version)} is not a version", 400)
         transport, _, sent_by = pieces[2].strip(LWS).replace("\t", " ").partition(" ")
         if not TOKEN.fullmatch(transport):
             raise SipError(f"{_brief(transport)} is not a transport", 400)
         host, port = host_port(sent_by.strip(LWS))
-        return cls(transport.upper(), host, port, Params.parse(params) if semicolon else EMPTY)
+        return cls(transport.upper(), host, port, Params.parse(params) if semicolon else EMPTY, version)
 
     @property
     def branch(self) -> str | None:
@@ -328,7 +336,7 @@ class Via:
         return replace(self, params=self.params.with_("received", host).with_("rport", str(port)))
 
     def __str__(self) -> str:
-        return f"SIP/2.0/{self.transport} {_bracketed(self.host, self.port)}{self.params}"
+        return f"SIP/{self.version}/{self.transport} {_bracketed(self.host, self.port)}{self.params}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,6 +370,8 @@ def _try_all(message: Request | Response, problems: list[SipError], *, stream: b
         # properties, read for the error they may raise
         _ = message.vias, message.top_via, message.from_, message.to, message.cseq
         _ = message.contacts, message.routes, message.record_routes, message.max_forwards
+        if any(via.version != "2.0" for via in message.vias):
+            raise SipError("a Via of another version", 505)
         if isinstance(message, Request) and message.cseq.method != message.method:
             raise SipError(f"CSeq is of {message.cseq.method}, the request is {message.method}", 400)
         message.body = _body(headers.get("content-length"), message.body, stream=stream)
