@@ -97,18 +97,12 @@ def claim(
     free = sa.select(one.seq).where(one.state == PENDING, one.lease_until <= now)
     if without:
         free = free.where(one.origin.not_in(without))
-    found = (
-        conn.execute(free.order_by(one.seq).limit(limit).with_for_update(skip_locked=True)).scalars().all()
-    )
+    free = free.order_by(one.seq).limit(limit).with_for_update(skip_locked=True)
+    taken = deliveries.update().where(one.seq.in_(free)).returning(one.seq)
+    found = conn.execute(taken, {"lease_owner": owner, "lease_until": until}).scalars().all()
     if not found:
         return []
-    conn.execute(deliveries.update().where(one.seq.in_(found)).values(lease_owner=owner, lease_until=until))
-    query = (
-        sa.select(deliveries, events.c.occurred_at, events.c.payload)
-        .join(events, events.c.id == one.event_id)
-        .where(one.seq.in_(found))
-        .order_by(one.seq)
-    )
+    query = _joined().where(one.seq.in_(found)).order_by(one.seq)
     return [
         Claimed(
             row.seq,
@@ -155,21 +149,25 @@ def record_attempt(
     next_at: datetime,
 ) -> bool:
     """Keep an attempt and what follows from it; False when `owner` does not hold the delivery any more."""
-    one = deliveries.c
     done = state != PENDING
-    values: dict[str, Any] = {
-        "state": state,
-        "progress": progress,
-        "attempts": attempt.attempt,
-        "next_at": next_at,
-        "started_at": sa.func.coalesce(one.started_at, sa.literal(attempt.started_at, UtcMicros)),
-    }
-    if done:
-        values |= {"finished_at": attempt.finished_at, "lease_owner": None, "lease_until": EPOCH}
-    held = deliveries.update().where(one.id == attempt.delivery_id, one.lease_owner == owner)
-    if conn.execute(held.values(values)).rowcount == 0:
+    held = conn.execute(
+        _ADVANCE,
+        {
+            "the_id": attempt.delivery_id,
+            "the_owner": owner,
+            "begun": attempt.started_at,
+            "state": state,
+            "progress": progress,
+            "attempts": attempt.attempt,
+            "next_at": next_at,
+            "finished_at": attempt.finished_at if done else None,
+            "lease_owner": None if done else owner,
+            "ended": done,
+        },
+    )
+    if held.rowcount == 0:
         return False
-    conn.execute(delivery_attempts.insert().values(_attempt_row(attempt)))
+    conn.execute(_INSERT_ATTEMPT, _attempt_row(attempt))
     return True
 
 
@@ -315,6 +313,26 @@ def _with_attempts(conn: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Del
 
 
 _FIELDS = tuple(Attempt.__dataclass_fields__)
+
+# Built once: putting a statement together costs more than running it.
+_INSERT_ATTEMPT = delivery_attempts.insert()
+_ADVANCE = (
+    deliveries.update()
+    .where(deliveries.c.id == sa.bindparam("the_id"), deliveries.c.lease_owner == sa.bindparam("the_owner"))
+    .values(
+        state=sa.bindparam("state"),
+        progress=sa.bindparam("progress"),
+        attempts=sa.bindparam("attempts"),
+        next_at=sa.bindparam("next_at"),
+        finished_at=sa.bindparam("finished_at"),
+        lease_owner=sa.bindparam("lease_owner"),
+        lease_until=sa.case(
+            (sa.bindparam("ended", type_=sa.Boolean), sa.literal(EPOCH, UtcMicros)),
+            else_=deliveries.c.lease_until,
+        ),
+        started_at=sa.func.coalesce(deliveries.c.started_at, sa.bindparam("begun", type_=UtcMicros)),
+    )
+)
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, Any]:

@@ -8,13 +8,15 @@ import sqlalchemy as sa
 from ringline.store.tables import deliveries, delivery_attempts, timeline
 from ringline.timeline.entries import Entry, WebhookAttempted, decode_body, encode_body
 
+_INSERT = timeline.insert()
+
 
 def append(conn: sa.Connection, entries: Sequence[Entry]) -> None:
     """Write entries whose `seq` the leg's actor has given. An entry written twice raises IntegrityError."""
     if not entries:
         return
     conn.execute(
-        timeline.insert(),
+        _INSERT,
         [
             {
                 "leg_id": entry.leg_id,

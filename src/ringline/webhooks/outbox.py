@@ -15,6 +15,9 @@ from ringline.webhooks.policy import Progress, Target
 TOPIC = "webhooks"
 """Announced by a commit that leaves something to deliver."""
 
+_INSERT_EVENT = events.insert()
+_INSERT_DELIVERY = deliveries.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
@@ -36,21 +39,22 @@ class QueuedEvent:
 def queue_event(conn: sa.Connection, event: QueuedEvent) -> None:
     """Keep `event` and a delivery for each target. Nothing is sent unless the transaction is committed."""
     conn.execute(
-        events.insert().values(
-            account_id=event.account_id,
-            id=event.id,
-            event_type=event.event_type,
-            occurred_at=event.occurred_at,
-            leg_id=event.leg_id,
-            session_id=event.session_id,
-            leg_seq=event.leg_seq,
-            payload=event.payload,
-        )
+        _INSERT_EVENT,
+        {
+            "account_id": event.account_id,
+            "id": event.id,
+            "event_type": event.event_type,
+            "occurred_at": event.occurred_at,
+            "leg_id": event.leg_id,
+            "session_id": event.session_id,
+            "leg_seq": event.leg_seq,
+            "payload": event.payload,
+        },
     )
     if not event.targets:
         return
     conn.execute(
-        deliveries.insert(),
+        _INSERT_DELIVERY,
         [
             {
                 "account_id": event.account_id,
