@@ -1,6 +1,5 @@
 """The codecs a leg or a stream may use: what SDP calls them and how much 20 ms of each weighs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +11,7 @@ class Codec:
     """One codec at one rate, mono.
 
     `payload_type` is the static one of RFC 3551 table 4, or None: then SDP agrees on one of 96–127.
-    `clock_rate` counts RTP timestamps, `sample_rate` the audio inside: they differ for G.722 (RFC 3551 §4.5.2).
+    `clock_rate` counts RTP timestamps, `sample_rate` the audio inside; they differ for G.722 (§4.5.2 there).
     `octets` is what one 20 ms packet carries; 0 where it varies.
     """
 
@@ -48,34 +47,18 @@ PCMA: Final = Codec("PCMA", 8, 8000, 8000, 160)
 G722: Final = Codec("G722", 9, 8000, 16000, 160)
 L16: Final = l16(16000)
 
-_BUILT_IN: Final = (PCMU, PCMA, G722, L16)
+CODECS: Final = (PCMU, PCMA, G722, L16)
+"""What this machine can encode and decode, best known first."""
 
 
-@dataclass(frozen=True, slots=True)
-class OptionalCodec:
-    """A codec that exists only where `probe` finds the library that carries it."""
+def named(name: str, clock_rate: int | None = None) -> Codec | None:
+    """The codec SDP calls `name` (any case, RFC 4855 §3), at `clock_rate` if that is given."""
+    for codec in CODECS:
+        if codec.name.casefold() == name.casefold() and clock_rate in {None, codec.clock_rate}:
+            return codec
+    return None
 
-    codec: Codec
-    probe: Callable[[], bool]
 
-
-class CodecTable:
-    """The codecs of this machine: the built-in ones and those whose library loads."""
-
-    def __init__(self, optional: tuple[OptionalCodec, ...] = ()) -> None:
-        found = [entry.codec for entry in optional if entry.probe()]
-        self.codecs: Final = (*_BUILT_IN, *found)
-
-    def named(self, name: str, clock_rate: int | None = None) -> Codec | None:
-        """The codec SDP calls `name` (any case, RFC 4855 §3), at `clock_rate` if that is given."""
-        for codec in self.codecs:
-            if codec.name.casefold() == name.casefold() and clock_rate in {None, codec.clock_rate}:
-                return codec
-        return None
-
-    def static(self, payload_type: int) -> Codec | None:
-        """The codec of a payload type that needs no rtpmap."""
-        for codec in self.codecs:
-            if codec.payload_type == payload_type:
-                return codec
-        return None
+def static(payload_type: int) -> Codec | None:
+    """The codec of a payload type that needs no rtpmap."""
+    return next((codec for codec in CODECS if codec.payload_type == payload_type), None)
