@@ -5,6 +5,7 @@ follows no redirect, uses no proxy and no compression, and checks certificates.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,8 @@ HIGH_WATER = 32 * 1024
 
 UNSENT = 32 * 1024
 """Bytes the kernel may hold unsent (TCP_NOTSENT_LOWAT): its own buffer would hide a slow app for minutes."""
+
+HUNG_UP = "the app closed the connection instead of answering the upgrade"
 
 
 class ConnectFailed(RinglineError):
@@ -156,17 +159,28 @@ async def open_socket(target: Target) -> socket.socket:
         await asyncio.get_running_loop().sock_connect(opened, (target.address, target.port))
     except OSError as error:
         opened.close()
-        raise ConnectFailed(f"TCP: {error.strerror or error}") from None
+        raise ConnectFailed(f"TCP: {said(error)}") from None
     except BaseException:
         opened.close()
         raise
     return opened
 
 
+def said(error: OSError) -> str:
+    """The system's words for an error, without the addresses that asyncio adds."""
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+
+
 def hang_up(opened: socket.socket) -> None:
     """End a connection whose owner cannot be reached any more: both ends see the end of the stream."""
     with suppress(OSError):  # closed already, or its descriptor handed over and closed
         opened.shutdown(socket.SHUT_RDWR)
+
+
+def let_go(connection: asyncio.Transport, patience: float) -> None:
+    """Close after what is still to be sent; an app that does not read it has `patience` seconds."""
+    connection.close()
+    asyncio.get_running_loop().call_later(patience, connection.abort)
 
 
 def tls_failure(error: ssl.SSLError) -> ConnectFailed:

@@ -10,14 +10,18 @@ from picows import WSTransport as Connection
 
 from ringline.core import log
 from ringline.streams.fragments import FragmentError, Fragments
+from ringline.streams.request import StreamLimits
 from ringline.streams.transport import (
     HIGH_WATER,
+    HUNG_UP,
     ConnectFailed,
     Endpoint,
     Receiver,
     StreamTransport,
     hang_up,
+    let_go,
     open_socket,
+    said,
     tls_failure,
 )
 
@@ -34,7 +38,7 @@ async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
     tls: dict[str, Any] = {}
     if endpoint.tls is not None:
         tls = {"ssl_context": endpoint.tls, "server_hostname": endpoint.target.host}
-    listener = _Listener(receiver, endpoint.limits.message_bytes)
+    listener = _Listener(receiver, endpoint.limits)
     try:
         connection, heard = await picows.ws_connect(
             lambda: listener,
@@ -51,12 +55,12 @@ async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
     except ssl.SSLError as error:
         raise tls_failure(error) from None
     except OSError as error:
-        raise ConnectFailed(f"broken during the handshake: {error.strerror or error}") from None
+        raise ConnectFailed(f"broken during the handshake: {said(error)}") from None
     except BaseException:
         hang_up(opened)  # cancelled: picows would go on waiting for the app
         raise
     if heard is None:
-        raise ConnectFailed("the app closed the connection instead of answering the upgrade")
+        raise ConnectFailed(HUNG_UP)
     connection.underlying_transport.set_write_buffer_limits(high=HIGH_WATER)
     return PicowsTransport(connection, listener, receiver)
 
@@ -126,15 +130,18 @@ class PicowsTransport:
 class _Listener(WSListener):
     """Makes messages of frames and hands them on."""
 
-    def __init__(self, receiver: Receiver, message_bytes: int) -> None:
+    def __init__(self, receiver: Receiver, limits: StreamLimits) -> None:
         self._receiver = receiver
-        self._fragments = Fragments(message_bytes)
+        self._fragments = Fragments(limits.message_bytes)
+        self._patience = limits.close
         self.writable = True
         self.code: int | None = None
 
     def on_ws_frame(self, transport: Connection, frame: WSFrame) -> None:
         """Take a frame; its buffer is only valid during this call."""
         kind = frame.msg_type
+        if transport.is_close_frame_sent and kind != CLOSE:
+            return  # picows goes on delivering after it has failed a connection
         if kind == TEXT and frame.fin and self._fragments.idle:
             self._receiver.on_text(frame.get_payload_as_bytes())
         elif kind in (TEXT, BINARY, CONTINUATION):
@@ -145,7 +152,7 @@ class _Listener(WSListener):
             payload = frame.get_payload_as_bytes()
             self.code = int.from_bytes(payload[:2]) if payload else 1005
             transport.send_close(WSCloseCode.OK if not payload else frame.get_close_code())
-            transport.disconnect()
+            let_go(transport.underlying_transport, self._patience)
 
     def _fragment(self, transport: Connection, frame: WSFrame) -> None:
         data = frame.get_payload_as_memoryview()

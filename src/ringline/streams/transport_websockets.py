@@ -4,7 +4,7 @@ import asyncio
 import ssl
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -13,12 +13,15 @@ from websockets.uri import parse_uri
 from ringline.streams.fragments import FragmentError, Fragments
 from ringline.streams.transport import (
     HIGH_WATER,
+    HUNG_UP,
     ConnectFailed,
     Endpoint,
     Receiver,
     StreamTransport,
     hang_up,
+    let_go,
     open_socket,
+    said,
     tls_failure,
 )
 
@@ -37,7 +40,7 @@ async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
     except ssl.SSLError as error:
         raise tls_failure(error) from None
     except OSError as error:
-        raise ConnectFailed(f"broken during the handshake: {error.strerror or error}") from None
+        raise ConnectFailed(f"broken during the handshake: {said(error)}") from None
     except BaseException:
         hang_up(opened)
         raise
@@ -126,7 +129,7 @@ class WebsocketsTransport(asyncio.Protocol):
         if self.shaken.done() and self.shaken.exception() is None:
             self._receiver.on_closed(self._code, self._why)
         elif not self.shaken.done():
-            self._refuse("the app closed the connection instead of answering the upgrade")
+            self._refuse(HUNG_UP)
 
     def pause_writing(self) -> None:
         """The write buffer is over high water."""
@@ -143,18 +146,20 @@ class WebsocketsTransport(asyncio.Protocol):
                 self._shake()
             elif isinstance(event, Frame):
                 self._frame(event)
-        if self._socket.parser_exc is not None and self._code is None:
-            self._why = f"the app broke the WebSocket protocol: {self._socket.parser_exc}"
+        broken = self._socket.parser_exc
+        if broken is not None and not isinstance(broken, EOFError) and self._code is None:
+            self._why = f"the app broke the WebSocket protocol: {broken}"
         self._flush()
         if not self.shaken.done() and self._socket.handshake_exc is not None:
             self._refuse(_answer(self._socket.handshake_exc))
         # After our own close frame we still read until the app's: closing with unread bytes would reset the
         # connection and take the stop frame with it.
-        if self._code is not None or (self._socket.close_expected() and self._socket.parser_exc is not None):
-            self._transport.close()
+        if self._code is not None or (self._socket.close_expected() and broken is not None):
+            let_go(self._transport, self._endpoint.limits.close)
 
     def _shake(self) -> None:
-        if self._socket.state is State.OPEN and not self.shaken.done():
+        # Not asked by state: the app's close frame may have come in the same packet.
+        if self._socket.handshake_exc is None and not self.shaken.done():
             self.shaken.set_result(None)
 
     def _refuse(self, why: str) -> None:
@@ -181,7 +186,7 @@ class WebsocketsTransport(asyncio.Protocol):
             self._why = f"the app broke the WebSocket protocol: {error}"
             self._socket.fail(error.code, str(error))
             self._flush()
-            self._transport.close()
+            let_go(self._transport, self._endpoint.limits.close)
             return
         if message is None:
             return
@@ -201,5 +206,6 @@ class WebsocketsTransport(asyncio.Protocol):
 def _answer(error: Exception) -> str:
     if isinstance(error, InvalidStatus):
         return f"the app answered HTTP {error.response.status_code} to the upgrade"
-    kind = "no WebSocket handshake" if isinstance(error, InvalidHandshake) else "not HTTP"
-    return f"the app's answer is {kind}: {error}"
+    if isinstance(error.__cause__, EOFError):
+        return HUNG_UP
+    return f"the app's answer is no WebSocket handshake: {error}"
