@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ringline.sip.flow import Flow
+from ringline.sip.grammar import Uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +224,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Ask for credentials first (407); the caller comes again with them."""
+    """Ask for credentials first (407); the caller comes again with them. "" is the endpoint's own realm."""
 
-    realm: str
+    realm: str = ""
 
 
 Route = Accept | Refuse | Challenge
@@ -241,12 +242,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Find the addresses of a name; answer with `SipCore.resolved(token, flows)`, best first, empty if none."""
+    """Find the addresses for a URI (RFC 3263); answer with `SipCore.resolved`, best first, empty if none."""
 
     token: int
-    transport: str
-    host: str
-    port: int | None
+    uri: Uri
 
 
 Output = Send | Resolve | Event

@@ -5,6 +5,7 @@ to the packet's source, and `received` and `rport` are always stamped.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from ringline.sip.flow import Flow
@@ -210,6 +211,11 @@ class TransactionLayer:
         self._stack.send(flow, data, handle)
         return data
 
+    def drop(self, transaction: ClientTransaction) -> None:
+        """Forget a request whose user has given up: a callee that stays in Proceeding for ever."""
+        self._stack.timers.disarm_all(transaction)
+        self._clients.pop(transaction.key, None)
+
     def _via(self, flow: Flow) -> Via:
         params = Params((("branch", self._stack.branch()), ("rport", None)))
         return Via(flow.transport, self._stack.host, self._stack.port, params)
@@ -330,7 +336,8 @@ class TransactionLayer:
 
     def unreachable(self, flow: Flow) -> None:
         """Nothing more can be sent on `flow` (connection refused, reset, closed)."""
-        for client in [c for c in self._clients.values() if c.flow == flow]:
+        address = replace(flow, connection=0)  # a request that asked for any connection was on this one
+        for client in [c for c in self._clients.values() if c.flow in (flow, address)]:
             self.run_client(client, client.machine.unreachable())
 
     @staticmethod

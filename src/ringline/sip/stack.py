@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -19,7 +20,7 @@ _CSEQ = re.compile(rb"^cseq[ \t]*+:[ \t]*+\d+[ \t]++([^\s]+)", re.IGNORECASE | r
 _SUMMARY_LIMIT = 200
 
 
-class Wakeable(Protocol):
+class Wakeable(Hashable, Protocol):
     """Something that owns timers."""
 
     def wake(self, timer: str) -> None:
@@ -60,6 +61,8 @@ class StackSettings:
     invites_per_s: float = 200.0
     """Rate of new INVITE and REGISTER admitted; more get 503 with Retry-After."""
     invites_burst: int = 400
+    digest_algorithms: tuple[str, ...] = ("MD5",)
+    """In order of preference; see `digest.Challenger` for why MD5 alone is the default."""
     failures_per_source: int = 10
     """Wrong credentials from one address within `failure_window_s` before it meets silence."""
     failure_window_s: int = 60
@@ -96,11 +99,11 @@ class Stack:
         if self.settings.trace:
             self.outputs.append(SipMessageSeen(handle, direction, summary(data), flow.peer, data))
 
-    def resolve(self, transport: str, host: str, port: int | None, waiter: Waiter) -> int:
+    def resolve(self, uri: Uri, waiter: Waiter) -> int:
         """Ask the shell for addresses; returns a token for `forget_resolve`."""
         self._token += 1
         self._waiters[self._token] = waiter
-        self.outputs.append(Resolve(self._token, transport, host, port))
+        self.outputs.append(Resolve(self._token, uri))
         return self._token
 
     def resolved(self, token: int, flows: tuple[Flow, ...]) -> None:
@@ -135,10 +138,6 @@ class Stack:
         at = f"{user}@" if user else ""
         suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
         return f"<sip:{at}{bracketed(self.host)}:{self.port}{suffix}>"
-
-    def is_us(self, uri: Uri) -> bool:
-        """Whether a URI is our own advertised address (a Route that has reached its end, §16.4)."""
-        return uri.host == self.host and (uri.port or DEFAULT_PORT) == self.port
 
     def after(self, seconds: float) -> int:
         """The instant `seconds` from now."""

@@ -251,7 +251,7 @@ class InviteServer:
         """Wait for the user's first word."""
         return [Arm(Timer.TRYING, now_ns + self.timing.trying_ns)]
 
-    def copy(self, now_ns: int) -> list[Step]:  # noqa: ARG002  all machines take their inputs alike
+    def copy(self, now_ns: int) -> list[Step]:
         """The same INVITE came again."""
         if self.state is State.PROCEEDING and not self._last and self._trying is not None:
             self._last = self._trying()
@@ -312,11 +312,11 @@ class NonInviteServer:
         self.state = State.TRYING
         self._last = b""
 
-    def start(self, now_ns: int) -> list[Step]:  # noqa: ARG002  all machines take their inputs alike
+    def start(self, now_ns: int) -> list[Step]:
         """Nothing to do before the user answers."""
         return []
 
-    def copy(self, now_ns: int) -> list[Step]:  # noqa: ARG002  all machines take their inputs alike
+    def copy(self, now_ns: int) -> list[Step]:
         """The same request came again."""
         return [Transmit(self._last)] if self._last else []
 
@@ -334,7 +334,7 @@ class NonInviteServer:
         self.state = State.COMPLETED
         return [Transmit(self._last), Arm(Timer.J, now_ns + self.timing.timeout_ns)]
 
-    def fire(self, timer: Timer, now_ns: int) -> list[Step]:  # noqa: ARG002  all machines take their inputs alike
+    def fire(self, timer: Timer, now_ns: int) -> list[Step]:
         """Timer J has run out."""
         self.state = State.TERMINATED
         return [Finish()]
