@@ -122,7 +122,7 @@ def page(
 def revise(
     conn: sa.Connection, account_id: str, id: str, change: Callable[[Application], Application]
 ) -> Application | None:
-    """Replace an application by what `change` makes of it; None when there is none. Raises `SubdomainTaken`."""
+    """Replace an application by what `change` makes of it, if there is one. Raises `SubdomainTaken`."""
     current = find(conn, account_id, id)
     if current is None:
         return None

@@ -1,4 +1,4 @@
-"""Credential connections (spec voice-api §6.2): phones that register. And the list of connections of any kind."""
+"""Credential connections (spec voice-api §6.2): phones that register; and connections of any kind."""
 
 import hashlib
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialConnection:
-    """One user that may register. `inbound`, `outbound` and `settings` hold members that are kept and echoed."""
+    """One user that may register; `inbound`, `outbound` and `settings` are kept and echoed."""
 
     id: str
     account_id: str
@@ -113,7 +113,10 @@ def page(
 ) -> tuple[list[CredentialConnection], int]:
     """One page of credential connections, and the number of all that match."""
     one = credential_connections.c
-    conditions = [one.account_id == account_id, *_conditions(one, one.connection_name, query)]
+    conditions = [
+        one.account_id == account_id,
+        *_conditions(one.id, one.connection_name, one.outbound, query),
+    ]
     total = conn.execute(
         sa.select(sa.func.count()).select_from(credential_connections).where(*conditions)
     ).scalar_one()
@@ -167,14 +170,16 @@ def page_of_any(
             sa.literal("call_control_application").label("record_type"),
             apps.application_name.label("connection_name"),
             *(apps[name] for name in _SHARED),
-        ).where(apps.account_id == account_id, *_conditions(apps, apps.application_name, query)),
+        ).where(
+            apps.account_id == account_id, *_conditions(apps.id, apps.application_name, apps.outbound, query)
+        ),
         sa.select(
             sa.literal("credential_connection").label("record_type"),
             credentials.connection_name,
             *(credentials[name] for name in _SHARED),
         ).where(
             credentials.account_id == account_id,
-            *_conditions(credentials, credentials.connection_name, query),
+            *_conditions(credentials.id, credentials.connection_name, credentials.outbound, query),
         ),
     ).subquery()
     total = conn.execute(sa.select(sa.func.count()).select_from(every)).scalar_one()
@@ -200,15 +205,15 @@ _SHARED = (
 
 
 def _conditions(
-    one: sa.ReadOnlyColumnCollection[str, sa.Column[Any]], name: sa.Column[Any], query: ConnectionQuery
+    id: sa.Column[Any], name: sa.Column[Any], outbound: sa.Column[Any], query: ConnectionQuery
 ) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if query.id is not None:
-        found.append(one.id == query.id)
+        found.append(id == query.id)
     if query.name_contains:
         found.append(name.icontains(query.name_contains, autoescape=True))
     if query.outbound_voice_profile_id is not None:
-        found.append(has_profile(one.outbound, query.outbound_voice_profile_id))
+        found.append(has_profile(outbound, query.outbound_voice_profile_id))
     return found
 
 

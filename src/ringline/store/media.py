@@ -64,7 +64,7 @@ def page(
     limit: int,
     offset: int = 0,
 ) -> tuple[list[Media], int]:
-    """One page of what has not expired, newest first, and the number of all; empty `content_types` means any."""
+    """One page of what has not expired, newest first, and the number of all; no types means any."""
     one = media.c
     conditions = [one.account_id == account_id, one.expires_at > now]
     if content_types:

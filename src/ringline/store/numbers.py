@@ -235,7 +235,7 @@ def _conditions(query: NumberQuery) -> list[sa.ColumnElement[bool]]:
     if query.status is not None:
         found.append(one.status == query.status)
     if query.connection_name is not None:
-        found.append(_NAME == query.connection_name)
+        found.append(_NAME.in_([query.connection_name]))
     if query.connection_name_contains is not None:
         found.append(_NAME.icontains(query.connection_name_contains, autoescape=True))
     if query.connection_name_starts is not None:
@@ -246,7 +246,7 @@ def _conditions(query: NumberQuery) -> list[sa.ColumnElement[bool]]:
     if query.tag is not None:
         found.append(tags.contains(_json(query.tag), autoescape=True))
     if query.without_tags is not None:
-        found.append(tags == "[]" if query.without_tags else tags != "[]")
+        found.append(tags.in_(["[]"]) if query.without_tags else tags.not_in(["[]"]))
     if query.customer_reference is not None:
         settings = sa.type_coerce(one.settings, sa.Text)
         found.append(
@@ -268,5 +268,5 @@ def _number(row: sa.Row[Any]) -> PhoneNumber:
 
 
 def _order(row: sa.Row[Any]) -> NumberOrder:
-    brought = tuple((id, number) for id, number in row.phone_numbers)
+    brought = tuple((pair[0], pair[1]) for pair in row.phone_numbers)
     return NumberOrder(**dict(row._mapping) | {"phone_numbers": brought})
