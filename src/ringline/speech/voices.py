@@ -137,7 +137,7 @@ def traits(name: VoiceName) -> VoiceTraits:
     if name.model.lower() == "kokorotts" and (kokoro := KOKORO.fullmatch(name.voice)):
         gender = Gender.FEMALE if kokoro[2] == "f" else Gender.MALE
         return VoiceTraits(KOKORO_LANGUAGES[kokoro[1]], gender)
-    return VoiceTraits(_language(name), _gender(name.voice))
+    return VoiceTraits(_language(name), gender_of(name.voice))
 
 
 def _language(name: VoiceName) -> str:
@@ -150,7 +150,8 @@ def _language(name: VoiceName) -> str:
     return ""
 
 
-def _gender(voice: str) -> Gender | None:
+def gender_of(voice: str) -> Gender | None:
+    """What a voice's own name (`Ava:DragonHDLatest`, `en-US-BrianNeural`, `joe`) says; None for nothing."""
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", voice).lower())
     for word in words:
         if word in GENDER_WORDS:

@@ -1,10 +1,14 @@
 """A `Speaker` whose engine runs in a worker child."""
 
 import importlib.util
+from pathlib import Path
+
+import msgspec
 
 from ringline.core.clock import Clock
 from ringline.speech.engines.espeak_voices import VOICES
 from ringline.speech.engines.job import ClauseJob, write_job
+from ringline.speech.engines.piper_files import PiperSettings, find_voices
 from ringline.speech.synthesis import SpeechUnavailable, Utterance
 from ringline.speech.voices import LocalVoice
 from ringline.workers import Priority, State, Worker, WorkerFailed, WorkerSpec
@@ -53,7 +57,33 @@ class WorkerSpeaker:
 
 def espeak_speaker(limits: Limits, clock: Clock | None = None) -> WorkerSpeaker | None:
     """espeak-ng's own voice; None when the package is not installed."""
-    if importlib.util.find_spec(ESPEAK_PACKAGE) is None:
+    if not _installed(ESPEAK_PACKAGE):
         return None
     spec = WorkerSpec("espeak", "ringline.speech.engines.espeak:load", limits=limits, answer_within=20.0)
     return WorkerSpeaker(VOICES, Worker(spec, clock))
+
+
+def piper_speaker(
+    models: Path, limits: Limits, threads: int = 1, clock: Clock | None = None
+) -> WorkerSpeaker | None:
+    """The Piper voices under a folder; None when there are none, or the packages are missing.
+
+    Raises `ConfigError` for a voice whose configuration cannot be read.
+    """
+    voices = find_voices(models)
+    if not voices or not all(map(_installed, (ESPEAK_PACKAGE, "onnxruntime"))):
+        return None
+    settings = PiperSettings(tuple(voice.key for voice in voices), threads)
+    spec = WorkerSpec(
+        "piper",
+        "ringline.speech.engines.piper:load",
+        settings=msgspec.msgpack.encode(settings),
+        limits=limits,
+        threads=threads,
+        answer_within=30.0,
+    )
+    return WorkerSpeaker(voices, Worker(spec, clock))
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

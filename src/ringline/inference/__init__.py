@@ -1,0 +1,1 @@
+"""Models: which there are, where their weights come from, and the engines that run them."""
