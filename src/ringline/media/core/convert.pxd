@@ -1,0 +1,13 @@
+from ringline.media.core.playout cimport Queue
+from ringline.media.core.resample cimport Resampler
+
+
+cdef int FRAME
+
+
+cdef class Converter:
+    cdef Resampler up, down
+    cdef short[::1] frame
+
+    cdef void c_turn(self, short[::1] src, int count, short[::1] dst) noexcept nogil
+    cdef int c_pull(self, Queue queue, short[::1] dst, int count, long long now_ns) noexcept nogil

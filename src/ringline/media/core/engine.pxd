@@ -1,0 +1,45 @@
+cimport cython
+from cpython.ref cimport PyObject
+from libc.stdlib cimport calloc, free
+
+from ringline.media.core.leg cimport Leg
+from ringline.media.core.ring cimport Records
+
+
+cdef int SLOT_NS, LATEST_SLOTS, PACKET_SIZE, RTP, RTCP
+cdef int OPEN, CLOSE, REMOTE, IDLE_SILENCE, ROUTE, PHASE, STOP, CLEAR, TONE, DTMF, DETECT, TAP, TARGET
+cdef int EVENT_CLOSED, EVENT_TAP_CLOSED
+
+
+cdef class Engine:
+    cdef readonly int capacity
+    cdef readonly long long timeout_ns
+    cdef readonly Records commands, events
+    cdef readonly list legs
+    cdef PyObject **table
+    cdef int[::1] open
+    cdef readonly int highest
+    cdef readonly long long epoch_ns, done, late_slots
+    cdef unsigned char[::1] tx_data
+    cdef int[::1] tx_leg, tx_kind, tx_size
+    cdef long long[::1] tx_to
+    cdef readonly int tx_count
+    cdef list sent
+
+    cdef int c_leg(self, int index) noexcept nogil
+    @cython.locals(at="long long")
+    cdef void c_commands(self, long long now_ns) noexcept nogil
+    @cython.locals(kind="long long", index="long long", a="long long", b="long long", c="long long", d="long long")
+    cdef void c_command(self, long long at, long long now_ns) noexcept nogil
+    cdef void c_stop(self, int index, int channel, long long number, long long now_ns) noexcept nogil
+    cdef void c_clear(self, int index, int channel, long long until, long long now_ns) noexcept nogil
+    cdef void c_tone(self, int index, int number, long long now_ns) noexcept nogil
+    cdef void c_receive(self, int index, int kind, unsigned char[::1] data, int at, int size, long long source, long long now_ns) noexcept nogil
+    @cython.locals(due="long long", rounds="long long", i=int)
+    cdef long long c_due(self, long long now_ns) noexcept nogil
+    @cython.locals(phase=int, i=int)
+    cdef void c_slot(self, long long now_ns) noexcept nogil
+    cdef int c_turn(self, int index, int phase) noexcept nogil
+    @cython.locals(k=int, other=int, at=int, size=int, to="long long")
+    cdef void c_speak(self, int index, long long now_ns) noexcept nogil
+    cdef void c_list(self, int index, int kind, long long to, int size) noexcept nogil

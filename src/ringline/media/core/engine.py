@@ -1,0 +1,274 @@
+# cython: infer_types=True, annotation_typing=False, wraparound=False
+"""All legs of one media thread. No system calls, no clock: packets, commands and the time come in, packets and
+events go out.
+
+A driver calls `receive` for each datagram and `tick` every few milliseconds; time is cut into slots of 5 ms, and a
+leg's turn comes in every fourth. Slots that come up to 100 ms late are made up for at once; later than that the
+missed rounds are left out, and every leg's timestamps step over them.
+"""
+
+from array import array
+from collections.abc import MutableSequence
+
+import cython
+
+from ringline.media.core.kinds import Command, Event, Packet
+from ringline.media.core.leg import Leg
+from ringline.media.core.ring import Records
+
+SLOT_NS = 5_000_000
+LATEST_SLOTS = 20
+PACKET_SIZE = 800  # 20 ms of L16 at 16000 Hz are 652 octets with the header
+RTP = int(Packet.RTP)
+RTCP = int(Packet.RTCP)
+OPEN = int(Command.OPEN)
+CLOSE = int(Command.CLOSE)
+REMOTE = int(Command.REMOTE)
+IDLE_SILENCE = int(Command.IDLE_SILENCE)
+ROUTE = int(Command.ROUTE)
+PHASE = int(Command.PHASE)
+STOP = int(Command.STOP)
+CLEAR = int(Command.CLEAR)
+TONE = int(Command.TONE)
+DTMF = int(Command.DTMF)
+DETECT = int(Command.DETECT)
+TAP = int(Command.TAP)
+TARGET = int(Command.TARGET)
+EVENT_CLOSED = int(Event.CLOSED)
+EVENT_TAP_CLOSED = int(Event.TAP_CLOSED)
+
+
+class Engine:
+    """Up to `capacity` legs.
+
+    Python adds a leg to a free slot, then sends OPEN; after CLOSE it waits for CLOSED before it takes the leg out.
+    `commands` is written by one Python thread only, `events` read by one only.
+    """
+
+    def __init__(self, capacity: int = 1024, timeout_ns: int = 30_000_000_000) -> None:
+        self.capacity = capacity
+        self.timeout_ns = timeout_ns
+        self.commands = Records(4096)
+        self.events = Records(8192, 4096)
+        self.legs: list[Leg | None] = [None] * capacity
+        self.open = array("i", bytes(4 * capacity))
+        self.highest = 0
+        self.epoch_ns = -1
+        self.done = 0
+        self.late_slots = 0
+        self.tx_data = array("B", bytes(2 * PACKET_SIZE * capacity))
+        self.tx_leg = array("i", bytes(8 * capacity))
+        self.tx_kind = array("i", bytes(8 * capacity))
+        self.tx_size = array("i", bytes(8 * capacity))
+        self.tx_to = array("q", bytes(16 * capacity))
+        self.tx_count = 0
+        self.sent: list[tuple[int, int, int, bytes]] = []
+        if cython.compiled:
+            self.table = cython.cast("PyObject **", calloc(capacity, cython.sizeof(cython.p_void)))
+        else:
+            self.table = self.legs
+
+    def __dealloc__(self) -> None:
+        if cython.compiled:
+            free(self.table)
+
+    def add(self, index: int) -> Leg:
+        """Make a leg for the free slot `index`; OPEN makes it live."""
+        leg = Leg(index, self.events)
+        self.legs[index] = leg
+        if cython.compiled:
+            self.table[index] = cython.cast("PyObject *", leg)
+        self.highest = max(self.highest, index + 1)
+        return leg
+
+    def remove(self, index: int) -> None:
+        """Forget a leg whose CLOSED has come."""
+        self.legs[index] = None
+
+    def c_leg(self, index: int) -> int:
+        """Whether slot `index` holds a live leg."""
+        return 1 if 0 <= index < self.capacity and self.open[index] else 0
+
+    # Commands.
+
+    def c_commands(self, now_ns: int) -> None:
+        """Carry out what Python asked for since the last slot."""
+        at = self.commands.c_front()
+        while at >= 0:
+            self.c_command(at, now_ns)
+            self.commands.c_drop()
+            at = self.commands.c_front()
+
+    def c_command(self, at: int, now_ns: int) -> None:
+        """Carry out one command; those for legs that are not there mean nothing."""
+        kind = self.commands.words[at]
+        index = self.commands.words[at + 1]
+        a = self.commands.words[at + 2]
+        b = self.commands.words[at + 3]
+        c = self.commands.words[at + 4]
+        d = self.commands.words[at + 5]
+        if index < 0 or index >= self.capacity:
+            return
+        if kind == OPEN:
+            self.open[index] = 1
+            cython.cast(Leg, self.table[index]).sender.c_start(a, b, c)
+            cython.cast(Leg, self.table[index]).last = self.done - 4
+            return
+        if not self.open[index]:
+            return
+        if kind == CLOSE:
+            cython.cast(Leg, self.table[index]).c_close(now_ns)
+            self.open[index] = 0
+            self.events.c_put(EVENT_CLOSED, index, 0, 0, 0, 0, 0, now_ns)
+        elif kind == REMOTE:
+            cython.cast(Leg, self.table[index]).c_remote(
+                a, b, c, d, self.commands.words[at + 6], self.commands.words[at + 7], now_ns
+            )
+        elif kind == IDLE_SILENCE:
+            cython.cast(Leg, self.table[index]).idle_silence = a
+        elif kind == ROUTE:
+            cython.cast(Leg, self.table[index]).c_route(a, b)
+        elif kind == PHASE:
+            cython.cast(Leg, self.table[index]).phase = a & 3
+        elif kind == STOP:
+            self.c_stop(index, a, b, now_ns)
+        elif kind == CLEAR:
+            self.c_clear(index, a, b, now_ns)
+        elif kind == TONE:
+            self.c_tone(index, a, now_ns)
+        elif kind == DTMF:
+            cython.cast(Leg, self.table[index]).c_digit(a, b, c, d)
+        elif kind == DETECT:
+            cython.cast(Leg, self.table[index]).detecting = a
+        elif kind == TAP:
+            cython.cast(Leg, self.table[index]).c_set_tap(a, b)
+            if not b:
+                self.events.c_put(EVENT_TAP_CLOSED, index, a, 0, 0, 0, 0, now_ns)
+        elif kind == TARGET:
+            cython.cast(Leg, self.table[index]).target = a
+
+    def c_stop(self, index: int, channel: int, number: int, now_ns: int) -> None:
+        """End one playout of a channel."""
+        if channel == 0:
+            cython.cast(Leg, self.table[index]).play.c_stop(number, now_ns)
+        elif channel == 1:
+            cython.cast(Leg, self.table[index]).overlay.c_stop(number, now_ns)
+        else:
+            cython.cast(Leg, self.table[index]).inject.c_stop(number, now_ns)
+
+    def c_clear(self, index: int, channel: int, until: int, now_ns: int) -> None:
+        """Empty a channel up to a position."""
+        if channel == 0:
+            cython.cast(Leg, self.table[index]).play.c_clear(until, now_ns)
+        elif channel == 1:
+            cython.cast(Leg, self.table[index]).overlay.c_clear(until, now_ns)
+        else:
+            cython.cast(Leg, self.table[index]).inject.c_clear(until, now_ns)
+
+    def c_tone(self, index: int, number: int, now_ns: int) -> None:
+        """Begin a tone, or end the one that plays."""
+        if number:
+            cython.cast(Leg, self.table[index]).tone_number = number
+        elif cython.cast(Leg, self.table[index]).tone_number:
+            cython.cast(Leg, self.table[index]).c_end_tone(now_ns)
+
+    # Packets in.
+
+    def c_receive(
+        self, index: int, kind: int, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int
+    ) -> None:
+        """Take in a datagram of `size` octets at `data[at]` from `source` (address << 16 | port)."""
+        if size <= 0 or not self.c_leg(index):
+            return
+        if kind == RTP:
+            cython.cast(Leg, self.table[index]).c_packet(data, at, size, source, now_ns)
+
+    # Time.
+
+    def c_due(self, now_ns: int) -> int:
+        """How many slots are due; slots that are too late are left out here."""
+        if self.epoch_ns < 0:
+            self.epoch_ns = now_ns
+        due = (now_ns - self.epoch_ns) // SLOT_NS + 1 - self.done
+        if due - 1 > LATEST_SLOTS:
+            rounds = (due - 1) >> 2
+            for i in range(self.highest):
+                if self.open[i]:
+                    cython.cast(Leg, self.table[i]).sender.c_skip(rounds)
+            self.done += rounds * 4
+            self.late_slots += rounds * 4
+            due -= rounds * 4
+        return due
+
+    def c_slot(self, now_ns: int) -> None:
+        """Run one slot: all legs whose turn it is listen, then speak into the transmit list."""
+        self.tx_count = 0
+        self.c_commands(now_ns)
+        phase = self.done & 3
+        for i in range(self.highest):
+            if self.c_turn(i, phase):
+                cython.cast(Leg, self.table[i]).c_listen(now_ns, self.timeout_ns)
+        for i in range(self.highest):
+            if self.c_turn(i, phase):
+                self.c_speak(i, now_ns)
+                cython.cast(Leg, self.table[i]).last = self.done
+        self.done += 1
+
+    def c_turn(self, index: int, phase: int) -> int:
+        """Whether a leg's 20 ms are over in this slot; one that changed its phase waits for the longer way round."""
+        if not self.open[index]:
+            return 0
+        if cython.cast(Leg, self.table[index]).phase != phase:
+            return 0
+        return 1 if self.done - cython.cast(Leg, self.table[index]).last >= 4 else 0
+
+    def c_speak(self, index: int, now_ns: int) -> None:
+        """Mix what one leg hears and list its packet."""
+        cython.cast(Leg, self.table[index]).c_begin_mix(now_ns)
+        for k in range(cython.cast(Leg, self.table[index]).source_count):
+            other = cython.cast(Leg, self.table[index]).sources[k]
+            if self.open[other]:
+                cython.cast(Leg, self.table[index]).c_hear(
+                    cython.cast(Leg, self.table[other]), cython.cast(Leg, self.table[index]).gains[k]
+                )
+        at = self.tx_count * PACKET_SIZE
+        size = cython.cast(Leg, self.table[index]).c_speak(self.tx_data, at, now_ns)
+        to = cython.cast(Leg, self.table[index]).receiver.latch.c_target()
+        if size > 0 and to > 0:
+            self.c_list(index, RTP, to, size)
+
+    def c_list(self, index: int, kind: int, to: int, size: int) -> None:
+        """Add the packet written last to the transmit list."""
+        self.tx_leg[self.tx_count] = index
+        self.tx_kind[self.tx_count] = kind
+        self.tx_to[self.tx_count] = to
+        self.tx_size[self.tx_count] = size
+        self.tx_count += 1
+
+    # Python's way in, for the asyncio driver and tests.
+
+    def receive(self, index: int, kind: int, data: bytes, source: int, now_ns: int) -> None:
+        """Take in one datagram."""
+        if data:
+            self.c_receive(index, kind, array("B", data), 0, len(data), source, now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Run every slot that is due; `tx` has the packets."""
+        for _ in range(self.c_due(now_ns)):
+            self.c_slot(now_ns)
+            for i in range(self.tx_count):
+                at = i * PACKET_SIZE
+                self.sent.append(
+                    (
+                        int(self.tx_leg[i]),
+                        int(self.tx_kind[i]),
+                        int(self.tx_to[i]),
+                        bytes(self.tx_data[at : at + self.tx_size[i]]),
+                    )
+                )
+        self.tx_count = 0
+
+    def tx(self) -> list[tuple[int, int, int, bytes]]:
+        """Take the packets made since the last call: (leg, kind, to, octets)."""
+        sent, self.sent = self.sent, []
+        return sent

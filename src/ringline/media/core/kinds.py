@@ -1,0 +1,139 @@
+"""The numbers that travel between Python and the media thread: commands, events, codecs, channels.
+
+Plain Python on purpose: compiled modules copy the values they compare with into C integers at import, so there
+is one table. A record is eight 64-bit words: kind, leg slot, then six arguments named beside each member.
+"""
+
+from enum import IntEnum, IntFlag
+
+
+class Command(IntEnum):
+    """From Python to the engine."""
+
+    OPEN = 1  # ssrc, sequence, timestamp: the injected starts (RFC 3550 §5.1)
+    CLOSE = 2  # –; CLOSED follows once the engine has forgotten the leg
+    REMOTE = 3  # address << 16 | port, rtcp port, codec, rate, payload types, Direction
+    IDLE_SILENCE = 4  # 0 or 1
+    ROUTE = 5  # speaker slot, gain in 1/256 (0 takes the route out)
+    PHASE = 6  # 0 to 3
+    STOP = 7  # channel, playout number
+    CLEAR = 8  # channel, sample position up to which nothing more is heard
+    TONE = 9  # tone number, 0 stops
+    DTMF = 10  # event code 0 to 15, duration ms, Method, token (0: more digits follow)
+    PAUSE = 11  # ms of silence between queued digits
+    DETECT = 12  # 0 or 1: in-band DTMF
+    TAP = 13  # tap slot, 1 opens, 0 closes (TAP_CLOSED follows)
+    TARGET = 14  # Target of the leg's inject channel
+
+
+class Event(IntEnum):
+    """From the engine to Python; the last word of each record is the engine's now_ns."""
+
+    CLOSED = 1  # –
+    STARTED = 2  # channel, playout number
+    ENDED = 3  # channel, playout number, samples heard, Ending, rate
+    MARK = 4  # channel, mark number
+    CLEARED = 5  # channel, samples of the cleared audio that were heard, samples dropped, rate
+    ROOM = 6  # channel: half of its ring is free
+    DTMF = 7  # event code, duration ms, Method
+    DTMF_SENT = 8  # token
+    TALK = 9  # 1 starts, 0 stops
+    RTP_STARTED = 10  # address << 16 | port
+    RTP_TIMEOUT = 11  # ms since the last packet
+    TAP_READY = 12  # tap slot
+    TAP_CLOSED = 13  # tap slot
+    SECOND = 14  # –: the leg's counters are worth reading
+    TONE_ENDED = 15  # tone number
+
+
+class Codec(IntEnum):
+    """Payload formats the core codes by itself."""
+
+    PCMU = 0
+    PCMA = 1
+    G722 = 2
+    L16 = 3
+
+
+class Direction(IntFlag):
+    """What *we* do after offer and answer: sendrecv is both, inactive neither."""
+
+    INACTIVE = 0
+    SEND = 1
+    RECEIVE = 2
+    BOTH = 3
+
+
+class Channel(IntEnum):
+    """The sample queues of a leg."""
+
+    PLAY = 0
+    OVERLAY = 1
+    INJECT = 2
+
+
+class Target(IntFlag):
+    """Who hears an inject channel (spec media-streaming §6)."""
+
+    SELF = 1
+    OPPOSITE = 2
+    BOTH = 3
+
+
+class Cue(IntEnum):
+    """What stands at a position of a channel."""
+
+    START = 1
+    END = 2
+    MARK = 3
+
+
+class Ending(IntEnum):
+    """Why a playout ended."""
+
+    COMPLETED = 0
+    STOPPED = 1
+    CLOSED = 2
+
+
+class Method(IntEnum):
+    """How a digit travels."""
+
+    RFC4733 = 0
+    INBAND = 1
+
+
+class Packet(IntEnum):
+    """Which of a leg's two sockets a packet belongs to."""
+
+    RTP = 0
+    RTCP = 1
+
+
+class Take(IntEnum):
+    """What a jitter buffer answers instead of a packet's slot."""
+
+    CONCEAL = -1  # lost: others that came later wait behind it
+    SILENCE = -2  # the sender paused
+    STARVED = -3  # nothing there; late or lost, who knows
+    WAIT = -4  # between talk spurts, or before the first
+
+
+class Put(IntEnum):
+    """What became of a packet given to a jitter buffer."""
+
+    KEPT = 0
+    DUPLICATE = 1
+    LATE = 2
+    STRAY = 3
+    OVERSIZE = 4
+
+
+NO_PAYLOAD_TYPE = 128
+"""Stands for "none" where a payload type is expected; real ones are 0 to 127."""
+
+FRAME_MS = 20
+TAPS = 4
+"""Taps that a leg can have at once."""
+SOURCES = 16
+"""Legs that one leg can hear at once."""

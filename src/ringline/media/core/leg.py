@@ -1,0 +1,320 @@
+# cython: infer_types=True, annotation_typing=False, wraparound=False
+"""One leg's media: what is heard from it, what it hears, and who listens in.
+
+Each 20 ms has two halves. `c_listen` makes the frame that the far end said; once all members of a group have done
+that, `c_speak` mixes what this leg hears, copies both to the taps, and writes the outgoing packet.
+"""
+
+from array import array
+from collections.abc import MutableSequence
+
+from ringline.media.core.convert import Converter
+from ringline.media.core.dtmf import DigitDetector
+from ringline.media.core.kinds import (
+    NO_PAYLOAD_TYPE,
+    SOURCES,
+    Channel,
+    Direction,
+    Event,
+    Method,
+    Target,
+)
+from ringline.media.core.mix import Mixer
+from ringline.media.core.playout import Queue
+from ringline.media.core.receive import Receiver
+from ringline.media.core.resample import Resampler
+from ringline.media.core.ring import Records
+from ringline.media.core.send import Sender
+from ringline.media.core.talk import TalkDetector
+from ringline.media.core.tap import Tap
+from ringline.media.core.tones import BEEP, Tone, ToneSource
+
+FRAME = 320
+UNITY = 256
+SOURCE_COUNT = SOURCES
+NO_TYPE = NO_PAYLOAD_TYPE
+SEND = int(Direction.SEND)
+RECEIVE = int(Direction.RECEIVE)
+SELF = int(Target.SELF)
+OPPOSITE = int(Target.OPPOSITE)
+RFC4733 = int(Method.RFC4733)
+INBAND = int(Method.INBAND)
+EVENT_DTMF = int(Event.DTMF)
+EVENT_DTMF_SENT = int(Event.DTMF_SENT)
+EVENT_TALK = int(Event.TALK)
+EVENT_RTP_STARTED = int(Event.RTP_STARTED)
+EVENT_RTP_TIMEOUT = int(Event.RTP_TIMEOUT)
+EVENT_TAP_READY = int(Event.TAP_READY)
+EVENT_TONE_ENDED = int(Event.TONE_ENDED)
+EVENT_SECOND = int(Event.SECOND)
+KEEPALIVE_FRAMES = 750  # 15 s, as RFC 6263 §6 recommends
+NS_PER_MS = 1_000_000
+
+
+class Leg:
+    """The media of one leg, in slot `index` of its engine."""
+
+    def __init__(self, index: int, events: Records) -> None:
+        self.index = index
+        self.events = events
+        self.receiver = Receiver()
+        self.sender = Sender()
+        self.play = Queue(events, index, Channel.PLAY)
+        self.overlay = Queue(events, index, Channel.OVERLAY)
+        self.inject = Queue(events, index, Channel.INJECT)
+        self.play_converter = Converter()
+        self.overlay_converter = Converter()
+        self.inject_converter = Converter()
+        self.given_converter = Converter()
+        self.tap0 = Tap()
+        self.tap1 = Tap()
+        self.tap2 = Tap()
+        self.tap3 = Tap()
+        self.mixer = Mixer()
+        self.talk = TalkDetector()
+        self.detector = DigitDetector(8000)
+        self.detector16 = DigitDetector(16000)
+        self.tone = ToneSource(BEEP, 8000)
+        self.tone_number = 0
+        self.injected = array("h", bytes(2 * FRAME))
+        self.given = array("h", bytes(2 * FRAME))
+        self.given_other = array("h", bytes(2 * FRAME))
+        self.scratch = array("h", bytes(2 * FRAME))
+        self.heard = array("h", bytes(2 * FRAME))
+        self.sources = array("i", bytes(4 * SOURCES))
+        self.gains = array("i", bytes(4 * SOURCES))
+        self.source_count = 0
+        self.injecting = 0
+        self.target = int(Target.OPPOSITE)
+        self.phase = index & 3
+        self.last = -4
+        self.direction = 0
+        self.connected = 0
+        self.idle_silence = 0
+        self.detecting = 0
+        self.digit_token = 0
+        self.digit_method = RFC4733
+        self.rtcp_port = 0
+        self.frames = 0
+        self.quiet_frames = KEEPALIVE_FRAMES
+        self.timed_out = 0
+        self.waiting_ns = 0
+
+    def set_tone(self, tone: Tone, rate: int) -> None:
+        """Give the leg its next tone; only while none plays (TONE_ENDED has come)."""
+        self.tone = ToneSource(tone, rate)
+
+    def tap(self, number: int) -> Tap:
+        """The tap in slot `number`, 0 to 3."""
+        return (self.tap0, self.tap1, self.tap2, self.tap3)[number]
+
+    def c_remote(
+        self, source: int, rtcp_port: int, codec: int, rate: int, types: int, direction: int, now_ns: int
+    ) -> None:
+        """Apply an answered offer; `types` holds two payload types, voice << 8 | events."""
+        self.receiver.c_configure(codec, rate, types >> 8, types & 255)
+        self.receiver.latch.c_expect(source)
+        self.sender.c_configure(codec, rate, types >> 8, types & 255)
+        self.rtcp_port = rtcp_port
+        self.direction = direction
+        if not self.connected:
+            self.connected = 1
+            self.waiting_ns = now_ns
+        # The first packet opens the way back through NAT, whether or not there is anything to say.
+        self.quiet_frames = KEEPALIVE_FRAMES
+
+    def c_route(self, source: int, gain: int) -> int:
+        """Hear leg `source` with `gain` / 256, or no longer with 0; 0 if 16 others are heard already."""
+        for i in range(self.source_count):
+            if self.sources[i] == source:
+                self.gains[i] = gain
+                if gain == 0:
+                    self.source_count -= 1
+                    self.sources[i] = self.sources[self.source_count]
+                    self.gains[i] = self.gains[self.source_count]
+                return 1
+        if gain == 0:
+            return 1
+        if self.source_count == SOURCE_COUNT:
+            return 0
+        self.sources[self.source_count] = source
+        self.gains[self.source_count] = gain
+        self.source_count += 1
+        return 1
+
+    def c_packet(self, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int) -> None:
+        """Take in a datagram from the leg's RTP socket."""
+        if not self.connected or not self.direction & RECEIVE:
+            return
+        self.receiver.c_packet(data, at, size, source, now_ns)
+        self.c_digits(now_ns)
+        if self.receiver.fresh:
+            self.receiver.fresh = 0
+            self.timed_out = 0
+            self.events.c_put(EVENT_RTP_STARTED, self.index, self.receiver.latch.source, 0, 0, 0, 0, now_ns)
+
+    def c_digits(self, now_ns: int) -> None:
+        """Report the telephone events that are complete."""
+        while self.receiver.events.queued:
+            code = self.receiver.events.c_take()
+            length = self.receiver.events.taken_ms
+            self.events.c_put(EVENT_DTMF, self.index, code, length, RFC4733, 0, 0, now_ns)
+
+    def c_listen(self, now_ns: int, timeout_ns: int) -> None:
+        """The first half: this leg's frame, its talk spurts and digits, and what it gives to others."""
+        count = self.receiver.frame
+        self.receiver.c_frame(now_ns)
+        self.receiver.events.c_timeout(now_ns)
+        self.c_digits(now_ns)
+        change = self.talk.c_hear(self.mixer.c_energy(self.receiver.pcm, count))
+        if change:
+            self.events.c_offer(EVENT_TALK, self.index, 1 if change > 0 else 0, 0, 0, 0, 0, now_ns)
+        if self.detecting:
+            self.c_detect(now_ns)
+        self.c_silence(now_ns, timeout_ns)
+        self.injecting = self.inject_converter.c_pull(self.inject, self.injected, self.receiver.frame, now_ns)
+        for i in range(count):
+            self.given[i] = self.receiver.pcm[i]
+        if self.injecting and self.target & OPPOSITE:
+            for i in range(count):
+                self.given[i] = min(max(self.given[i] + self.injected[i], -32768), 32767)
+        if self.source_count:
+            self.given_converter.c_turn(self.given, count, self.given_other)
+
+    def c_detect(self, now_ns: int) -> None:
+        """Listen for digits in the audio."""
+        if self.receiver.frame == FRAME:
+            self.detector16.c_process(self.receiver.pcm, 0, FRAME)
+            while self.detector16.queued:
+                code = self.detector16.c_take()
+                self.events.c_put(
+                    EVENT_DTMF, self.index, code, self.detector16.taken_ms, INBAND, 0, 0, now_ns
+                )
+        else:
+            self.detector.c_process(self.receiver.pcm, 0, 160)
+            while self.detector.queued:
+                code = self.detector.c_take()
+                self.events.c_put(EVENT_DTMF, self.index, code, self.detector.taken_ms, INBAND, 0, 0, now_ns)
+
+    def c_silence(self, now_ns: int, timeout_ns: int) -> None:
+        """Tell once when a far end that should send has not been heard for too long."""
+        if self.timed_out or not self.connected or not self.direction & RECEIVE:
+            return
+        since = max(self.receiver.heard_ns, self.waiting_ns)
+        if now_ns - since > timeout_ns:
+            self.timed_out = 1
+            silent = (now_ns - since) // NS_PER_MS
+            self.events.c_put(EVENT_RTP_TIMEOUT, self.index, silent, 0, 0, 0, 0, now_ns)
+
+    def c_begin_mix(self, now_ns: int) -> None:
+        """Start the frame that this leg hears with its own sources."""
+        count = self.receiver.frame
+        self.mixer.c_clear()
+        if self.play_converter.c_pull(self.play, self.scratch, count, now_ns) or self.play.current:
+            self.mixer.c_add(self.scratch, count, UNITY)
+        if self.overlay_converter.c_pull(self.overlay, self.scratch, count, now_ns) or self.overlay.current:
+            self.mixer.c_add(self.scratch, count, UNITY)
+        if self.injecting and (self.target & SELF or not self.source_count):
+            self.mixer.c_add(self.injected, count, UNITY)
+        if self.tone_number:
+            self.c_tone(now_ns)
+        if self.sender.voice.c_busy():
+            flags = self.sender.voice.c_next_audio(self.scratch, 0, count)
+            self.mixer.c_add(self.scratch, count, UNITY)
+            if flags & 8:
+                self.events.c_put(EVENT_DTMF_SENT, self.index, self.digit_token, 0, 0, 0, 0, now_ns)
+
+    def c_hear(self, other: "Leg", gain: int) -> None:
+        """Add what another member of the group gives."""
+        if other.receiver.frame == self.receiver.frame:
+            self.mixer.c_add(other.given, self.receiver.frame, gain)
+        else:
+            self.mixer.c_add(other.given_other, self.receiver.frame, gain)
+
+    def c_tone(self, now_ns: int) -> None:
+        """Add 20 ms of the tone."""
+        made = self.tone.c_generate(self.scratch, 0, self.receiver.frame)
+        for i in range(made, self.receiver.frame):
+            self.scratch[i] = 0
+        self.mixer.c_add(self.scratch, self.receiver.frame, UNITY)
+        if made < self.receiver.frame:
+            self.c_end_tone(now_ns)
+
+    def c_end_tone(self, now_ns: int) -> None:
+        """Report that the tone's place is free."""
+        number = self.tone_number
+        self.tone_number = 0
+        self.events.c_put(EVENT_TONE_ENDED, self.index, number, 0, 0, 0, 0, now_ns)
+
+    def c_speak(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
+        """The second half: finish the mix, feed the taps, write the packet at `data[at]`; returns its size or 0."""
+        count = self.receiver.frame
+        self.mixer.c_read(self.heard, count)
+        self.c_tap(self.tap0, 0, now_ns)
+        self.c_tap(self.tap1, 1, now_ns)
+        self.c_tap(self.tap2, 2, now_ns)
+        self.c_tap(self.tap3, 3, now_ns)
+        self.frames += 1
+        if self.frames % 50 == 0:
+            self.events.c_offer(EVENT_SECOND, self.index, 0, 0, 0, 0, 0, now_ns)
+        size = 0
+        if self.sender.events.c_busy():
+            size = self.c_send_digit(data, at, now_ns)
+        elif self.c_should_send():
+            size = self.sender.c_audio(self.heard, data, at)
+            self.quiet_frames = 0
+        else:
+            self.sender.paused = 1
+            self.quiet_frames += 1
+        self.sender.c_advance(1)
+        return size
+
+    def c_should_send(self) -> int:
+        """Whether this frame leaves: something is to be heard, silence was asked for, or NAT needs a packet."""
+        if not self.connected or not self.direction & SEND:
+            return 0
+        if self.mixer.sources or self.source_count or self.idle_silence:
+            return 1
+        return 1 if self.quiet_frames >= KEEPALIVE_FRAMES else 0
+
+    def c_send_digit(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
+        """One tick of RFC 4733; returns the packet's size or 0."""
+        size = self.sender.c_event(data, at)
+        if size < 0:
+            self.events.c_put(EVENT_DTMF_SENT, self.index, self.digit_token, 0, 0, 0, 0, now_ns)
+            size = -size - 1
+        if not self.connected or not self.direction & SEND or self.sender.event_type == NO_TYPE:
+            return 0
+        return size
+
+    def c_tap(self, tap: Tap, number: int, now_ns: int) -> None:
+        """Feed one tap."""
+        if tap.active and tap.c_hear(self.receiver.pcm, self.heard, self.receiver.frame):
+            if not self.events.c_offer(EVENT_TAP_READY, self.index, number, 0, 0, 0, 0, now_ns):
+                tap.signalled = 0
+
+    def c_set_tap(self, number: int, active: int) -> None:
+        """Start or stop feeding the tap in slot `number`."""
+        if number == 0:
+            self.tap0.active = active
+        elif number == 1:
+            self.tap1.active = active
+        elif number == 2:
+            self.tap2.active = active
+        elif number == 3:
+            self.tap3.active = active
+
+    def c_digit(self, code: int, length_ms: int, method: int, token: int) -> None:
+        """Queue one digit, or a pause where `code` is −1; `token` marks the last of a string."""
+        if token:
+            self.digit_token = token
+        if method == INBAND:
+            self.sender.voice.c_push(code, length_ms)
+        else:
+            self.sender.events.c_push(code, length_ms)
+
+    def c_close(self, now_ns: int) -> None:
+        """End what plays; nothing is heard of this leg afterwards."""
+        self.play.c_close(now_ns)
+        self.overlay.c_close(now_ns)
+        self.inject.c_close(now_ns)
