@@ -1,4 +1,4 @@
-"""What of a message goes up to the house: the SDP inside a body, and the headers that the stack does not use."""
+"""What of a message goes up to the house: the SDP in a body, and the headers the stack does not use."""
 
 from email.parser import BytesParser
 from email.policy import HTTP

@@ -248,7 +248,7 @@ class SipCore:
     # The house's side
 
     def invite(self, dial: Dial) -> None:
-        """Begin a call; whatever hinders it comes as `CallFailed`. Raises `SipError` for headers that are ours."""
+        """Begin a call; what hinders it comes as `CallFailed`. `SipError` for headers that are ours."""
         checked(dial.headers)
         registration = None
         if dial.via_registration is not None:

@@ -24,8 +24,8 @@ class Dial:
 
     `uri` is whom to call, `from_uri` who calls. With `privacy_id` the caller's identity stands only in
     P-Asserted-Identity, for trusted proxies to remove. `transport` counts where the URI names none.
-    `via_registration` is a user whose phone registered here: its binding is called, and `uri` only stands in To.
-    An empty `sdp` asks the callee for an offer.
+    `via_registration` is a user whose phone registered here: its binding is called, and `uri` only stands in
+    To. An empty `sdp` asks the callee for an offer.
     """
 
     handle: str
@@ -41,7 +41,7 @@ class Dial:
 
 
 def compose(stack: Stack, dial: Dial, registration: Registration | None) -> tuple[Request, Flow | Uri]:
-    """The INVITE, without Via, and where it goes. Raises `SipError` for a URI that cannot be called (400, 416)."""
+    """The INVITE, without Via, and where it goes. Raises `SipError` (400, 416) for what cannot be called."""
     target = Uri.parse(dial.uri)
     callee = Uri(target.scheme, target.user, target.host, target.port)
     hop: Flow | Uri

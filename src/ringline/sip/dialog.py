@@ -22,9 +22,9 @@ class DialogId(NamedTuple):
 class Dialog:
     """One dialog, early or confirmed.
 
-    `local` and `remote` carry their tags. `routes` are Route values in the order we send them. `flow`, when set,
-    is the only way to the peer (a phone behind NAT, a connection it opened); otherwise requests follow the
-    route set and the remote target.
+    `local` and `remote` carry their tags. `routes` are Route values in the order we send them. `flow`, when
+    set, is the only way to the peer (a phone behind NAT, a connection it opened); otherwise requests follow
+    the route set and the remote target.
     """
 
     call_id: str
@@ -39,7 +39,7 @@ class Dialog:
 
     @classmethod
     def as_server(cls, request: Request, tag: str, contact: str, flow: Flow) -> "Dialog":
-        """The dialog that our response to `request` makes (§12.1.1); raises `SipError` (400) without a Contact."""
+        """The dialog our response to `request` makes (§12.1.1); raises `SipError` (400) without Contact."""
         return cls(
             call_id=request.call_id,
             local=request.to.with_tag(tag),
@@ -88,7 +88,7 @@ class Dialog:
         return self.local_cseq
 
     def request(self, method: str, cseq: int | None = None) -> Request:
-        """A request inside the dialog (§12.2.1.1), without Via; `cseq` only for ACK, which repeats its INVITE's."""
+        """A request in the dialog (§12.2.1.1), without Via; `cseq` for ACK, which repeats its INVITE's."""
         uri, routes = self.remote_target, [str(route) for route in self.routes]
         if self.routes and not self.routes[0].uri.lr:
             # A strict router wants itself in the request URI and the target last.
@@ -104,7 +104,7 @@ class Dialog:
         return Request(method, uri, headers)
 
     def in_order(self, request: Request) -> bool:
-        """Take the CSeq of a request from the peer; False when it is older than one we have seen (§12.2.2)."""
+        """Take the CSeq of the peer's request; False when it is older than one we have seen (§12.2.2)."""
         number = request.cseq.number
         if self.remote_cseq is not None and number <= self.remote_cseq:
             return False
@@ -126,9 +126,9 @@ def _target(request: Request) -> str:
 def _only_by_flow(request: Request, flow: Flow) -> bool:
     """Whether the caller can be reached only by the way it came: on its stream, or behind NAT.
 
-    With a route set, or more than one Via, there is a proxy between us, and the route set or the Contact says the
-    way. Otherwise a Contact whose address is not the packet's source is one that its sender believes in and we
-    cannot reach. A port alone may differ: some send from one port and listen on another.
+    With a route set, or more than one Via, there is a proxy between us, and the route set or the Contact says
+    the way. Otherwise a Contact whose address is not the packet's source is one that its sender believes in
+    and we cannot reach. A port alone may differ: some send from one port and listen on another.
     """
     if request.record_routes or len(request.vias) > 1:
         return False

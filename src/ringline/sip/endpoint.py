@@ -1,8 +1,8 @@
 """SIP for the rest of the house: sockets, clock and names around the pure core.
 
 Events come by `on_event`, a plain call in the loop, in order and never from inside a command. A command that
-crosses the end of its call does nothing (counted as `late_commands`); one that the call's direction or stage never
-allows raises `IllegalMove`; headers, phrases and URIs that would break the protocol raise `SipError`.
+crosses the end of its call does nothing (counted as `late_commands`); one that the call's direction or stage
+never allows raises `IllegalMove`; headers, phrases and URIs that would break the protocol raise `SipError`.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _log = log.get("sip")
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """Where the endpoint listens and what it says of itself; port 0 takes a free one, the same for UDP and TCP."""
+    """Where the endpoint listens and what it says of itself; port 0 takes one free for UDP and TCP."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -75,7 +75,7 @@ class SipEndpoint:
         self.port = settings.port
 
     async def start(self) -> None:
-        """Bind; `address` and `port` are then what the world is told. Raises `ConfigError` for a taken port."""
+        """Bind; `address` and `port` are then what the world is told. `ConfigError` for a taken port."""
         settings = self._settings
         for attempt in range(BIND_ATTEMPTS):
             try:
@@ -194,7 +194,7 @@ class SipEndpoint:
         self._at_now().bye(handle, tuple(headers))
 
     def reoffer(self, handle: str, sdp: bytes) -> None:
-        """Send a re-INVITE (hold, codec change); `CallReofferAnswered` follows. Waits while another is open."""
+        """Send a re-INVITE (hold, codec change); `CallReofferAnswered` follows. Waits its turn."""
         self._at_now().reoffer(handle, sdp)
 
     def accept_reoffer(self, handle: str, sdp: bytes) -> None:
@@ -216,13 +216,13 @@ class SipEndpoint:
     # Registrations
 
     def registered(self, user: str) -> Registration | None:
-        """Where this user's phone is, the latest if there are several; None when it has not registered here."""
+        """Where this user's phone is, the latest of several; None when it has not registered here."""
         return self._at_now().registered(user)
 
     def register(
         self, uri: str, user: str, password: str, expires: int = 3600, *, transport: str = "udp"
     ) -> str:
-        """Register `uri` (`sip:user@registrar[:port]`) with its registrar and keep it so; `RegisterOutcome` follows.
+        """Register `uri` (`sip:user@registrar[:port]`) and stay so; `RegisterOutcome` follows.
 
         Returns the handle that its events carry.
         """
@@ -264,7 +264,7 @@ class SipEndpoint:
         self._core.counters[what] += 1
 
     def _flush(self) -> None:
-        """Take the core's outputs to where they belong, until there are none; then wait for its next deadline."""
+        """Take the core's outputs where they belong until there are none; wait for its next deadline."""
         self._flush_wanted = False
         while outputs := self._core.poll():
             for output in outputs:

@@ -23,10 +23,10 @@ HeaderList = Iterable[SipHeader]
 class IncomingCall:
     """An INVITE wants in. Answer with `ring`, `accept` or `refuse`; the 100 after 200 ms is automatic.
 
-    `request_uri`, `from_uri` and `to_uri` are URIs as text without tags; `*_user` their user parts with escapes
-    resolved. `sdp` is empty for a late offer: `accept` must then carry an offer, and `CallAcked` brings the answer.
-    `headers` are all fields the SIP room does not itself use (X-*, User-to-User, Diversion, P-Asserted-Identity…).
-    `credential_user` is the digest user that was verified, else None.
+    `request_uri`, `from_uri` and `to_uri` are URIs as text without tags; `*_user` their user parts with
+    escapes resolved. `sdp` is empty for a late offer: `accept` must then carry an offer, and `CallAcked`
+    brings the answer. `headers` are all fields the SIP room does not itself use (X-*, User-to-User,
+    Diversion, P-Asserted-Identity…). `credential_user` is the digest user that was verified, else None.
     """
 
     handle: str
@@ -57,7 +57,7 @@ class CallProgress:
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
-    """Our INVITE was answered with a 2xx; the ACK is on its way (unless our INVITE had no SDP: `acknowledge`)."""
+    """Our INVITE was answered with a 2xx; the ACK is on its way (if ours had no SDP: `acknowledge`)."""
 
     handle: str
     status: int
@@ -69,8 +69,8 @@ class CallAnswered:
 class CallFailed:
     """Our INVITE has come to nothing.
 
-    `status` is the peer's final response ≥ 300, or ours: 408 nobody answered, 487 after `cancel`, 480 the user is
-    not registered, 503 no address or no connection.
+    `status` is the peer's final response ≥ 300, or ours: 408 nobody answered, 487 after `cancel`, 480 the
+    user is not registered, 503 no address or no connection.
     """
 
     handle: str
@@ -97,7 +97,7 @@ class CallAcked:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """An answered call is over: a BYE came, ours was answered, or the dialog failed (no ACK, session timer, 481)."""
+    """An answered call is over: a BYE came, ours was answered, or the dialog failed (no ACK, 481…)."""
 
     handle: str
     by: Literal["remote", "local", "error"]
@@ -151,7 +151,7 @@ class InfoAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ReferProgress:
-    """What became of our `refer` (RFC 3515): 202 accepted, then the statuses of NOTIFY's sipfrag; `final` ends it."""
+    """What became of our `refer` (RFC 3515): 202, then what NOTIFY's sipfrag says; `final` ends it."""
 
     handle: str
     status: int

@@ -1,4 +1,4 @@
-"""One request of ours until its outcome: resolution, failover, digest, CANCEL (RFC 3261 §8.1, §9.1, RFC 3263 §4).
+"""One request of ours until its outcome: resolution, failover, digest, CANCEL (RFC 3261 §8.1, §9.1).
 
 An exchange may take several transactions: one for each address tried, one more for each challenge answered.
 """
@@ -128,7 +128,7 @@ class Exchange:
         self._hop.find()
 
     def again(self) -> None:
-        """Send the request once more to the same place, with a new CSeq, after the user has changed its headers."""
+        """Send the request, its headers changed by the user, to the same place again, with a new CSeq."""
         if self._transaction is None:
             raise SipError("nothing was sent yet")
         self._renumber()
@@ -196,7 +196,7 @@ class Exchange:
         self._user.on_final(self, response)
 
     def on_failure(self, transaction: ClientTransaction, status: int) -> None:
-        """From the layer: timeout or dead transport; the next address, if any, gets its chance (RFC 3263 §4.3)."""
+        """From the layer: timeout or dead transport; the next address has its turn (RFC 3263 §4.3)."""
         if self._flows and self._cancel is None:
             self._attempt()
         else:

@@ -1,4 +1,4 @@
-"""The session interval of RFC 4028: who refreshes the session, how often, and when it counts as dead. Pure."""
+"""The session interval of RFC 4028: who refreshes it, how often, and when the session is dead. Pure."""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ def moved(now: CallState, to: CallState) -> CallState:
 
 
 def checked(headers: HeaderList) -> tuple[SipHeader, ...]:
-    """Headers a user wants to add; raises `SipError` for one that breaks the framing or is the stack's own."""
+    """Headers a user wants to add; `SipError` for one that breaks the framing or is the stack's own."""
     trial, result = Headers(), tuple(headers)
     for header in result:
         trial.add(header.name, header.value)

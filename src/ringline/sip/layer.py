@@ -1,7 +1,7 @@
 """The transaction layer: matches messages to the machines of `transaction` and runs their steps.
 
-Matching is by RFC 3261 §17.1.3 and §17.2.3 (with the RFC 2543 fallback), Via by §18 and RFC 3581: every reply goes
-to the packet's source, and `received` and `rport` are always stamped.
+Matching is by RFC 3261 §17.1.3 and §17.2.3 (with the RFC 2543 fallback), Via by §18 and RFC 3581: every reply
+goes to the packet's source, and `received` and `rport` are always stamped.
 """
 
 from collections.abc import Iterable
@@ -205,7 +205,7 @@ class TransactionLayer:
         self._start(cancel, invite.flow, None, invite.handle)
 
     def send_ack(self, ack: Request, flow: Flow, handle: str | None) -> bytes:
-        """Send the ACK to a 2xx, which no transaction repeats; returns its bytes for the copies (§13.2.2.4)."""
+        """Send the ACK to a 2xx, which no transaction repeats; returns its bytes for copies (§13.2.2.4)."""
         ack.headers.prepend("Via", str(self._via(flow)))
         data = ack.serialize()
         self._stack.send(flow, data, handle)

@@ -1,4 +1,4 @@
-"""Our own REGISTER with somebody else's registrar: a trunk, or the virtual phone's server (RFC 3261 §10.2)."""
+"""Our own REGISTER with somebody else's registrar: a trunk, the virtual phone's server (RFC 3261 §10.2)."""
 
 from ringline.sip.events import RegisterOutcome
 from ringline.sip.exchange import Exchange, Login
@@ -130,7 +130,7 @@ class RegisterClient:
         return True
 
     def _granted(self, response: Response, asked: int) -> int:
-        """What the registrar made of our wish: our Contact's expires, else the header's, else the wish (§10.2.4)."""
+        """What was made of our wish: our Contact's expires, the header's, or the wish itself (§10.2.4)."""
         for contact in response.contacts:
             same_place = (contact.uri.host, contact.uri.port) == (self._stack.host, self._stack.port)
             text = contact.params.get("expires") or ""

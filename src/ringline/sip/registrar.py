@@ -13,8 +13,8 @@ from ringline.sip.params import SipError
 class Registration:
     """One binding: where `user` is, until `expires_ns`.
 
-    `contact` becomes the request URI, `flow` is the way that the REGISTER came, `path` are Route values (RFC 3327)
-    that replace the flow when an edge has put them there. `instance` is RFC 5626's, with its reg-id.
+    `contact` becomes the request URI, `flow` is the way that the REGISTER came, `path` are Route values (RFC
+    3327) that replace the flow when an edge has put them there. `instance` is RFC 5626's, with its reg-id.
     """
 
     user: str
@@ -116,7 +116,7 @@ class Registrar:
         return gone
 
     def drop_flow(self, flow: Flow) -> tuple[Registration, ...]:
-        """The connection is closed: nobody is reached over it any more (RFC 5626 §5.3); returns what stood on it."""
+        """The connection is closed and reaches nobody (RFC 5626 §5.3); returns what stood on it."""
         gone: list[Registration] = []
         if not flow.connection:
             return ()

@@ -1,7 +1,7 @@
 """Offers inside an answered call, both ways (RFC 3261 §14, RFC 3311), and the refreshes of RFC 4028.
 
-At most one offer is open at a time: ours while the peer's is open waits, theirs while ours is open meets 491, a
-second one of theirs 500. Every answer we give to an INVITE, the first included, is repeated until its ACK.
+At most one offer is open at a time: ours while the peer's is open waits, theirs while ours is open meets 491,
+a second one of theirs 500. Every answer we give to an INVITE, the first included, is repeated until its ACK.
 """
 
 from typing import Protocol
@@ -226,7 +226,7 @@ class Renegotiation:
     # We offer
 
     def offer(self, sdp: bytes) -> None:
-        """Send a re-INVITE with this offer, as soon as no other is open; a later one replaces one that waits."""
+        """Send a re-INVITE with this offer once no other is open; a later one replaces one that waits."""
         self._wanted = sdp
         self._pump()
 
@@ -345,7 +345,7 @@ class Renegotiation:
         elif not self._idle:
             self._stack.timers.arm(self, REFRESH, self._stack.after(REFRESH_AGAIN_S))
         elif self._session.active:
-            # With the peer's leave by UPDATE, which carries no offer; otherwise the same SDP again (RFC 4028 §7.4).
+            # By UPDATE, which needs no offer, where the peer has it; else the same SDP again (RFC 4028 §7.4).
             if self.peer_updates:
                 self._send("UPDATE", b"", refreshing=True)
             else:

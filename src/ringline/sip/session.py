@@ -51,7 +51,7 @@ class SessionUser(Protocol):
 
 
 class Session:
-    """One peer of a call. Commands on a session that is being left or over do nothing: ends cross commands."""
+    """One peer of a call. Commands on one that is being left or over do nothing: ends cross commands."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """The four transaction machines of RFC 3261 §17, with the Accepted state of RFC 6026.
 
-A machine holds no clock, no timer and no socket. Every input answers with the steps its runner (`layer`) takes:
-bytes to transmit, timers to arm, messages to deliver to the transaction user. `Deliver` is always the last step.
+A machine holds no clock, no timer and no socket. Every input answers with the steps its runner (`layer`)
+takes: bytes to transmit, timers to arm, messages to deliver to the transaction user. `Deliver` is always the
+last step.
 
 ::
 
@@ -260,7 +261,7 @@ class InviteServer:
         return []  # Accepted: the user itself sends the 2xx again (RFC 6026 §7.1)
 
     def respond(self, response: Response, now_ns: int) -> list[Step]:
-        """Send the user's response; raises `IllegalMove` after a final one. Copies of a 2xx are the user's."""
+        """Send the user's response; `IllegalMove` after a final one. Copies of a 2xx are the user's."""
         if self.state is not State.PROCEEDING:
             raise IllegalMove(f"cannot respond {response.status}: the INVITE transaction is {self.state}")
         self._last = response.serialize()

@@ -72,7 +72,7 @@ class OutboundCall:
         self._exchange.start()
 
     def cancel(self, reason: str | None = None) -> None:
-        """Give up: CANCEL as soon as the RFC allows it; an answered call is left with BYE; an ended one stays so."""
+        """Give up: CANCEL as soon as the RFC allows it, BYE for an answered call, nothing for an ended one."""
         if self.state is CallState.DIALLING:
             self._outcome = TERMINATED
             self._cancel(reason)
@@ -95,7 +95,7 @@ class OutboundCall:
             self._winner.bye(headers)
 
     def acknowledge(self, sdp: bytes) -> None:
-        """Answer the offer in the 2xx to an INVITE that we sent without SDP; raises `IllegalMove` if there is none."""
+        """Answer the offer in the 2xx to our INVITE without SDP; `IllegalMove` if there is none."""
         response, self._unanswered_offer = self._unanswered_offer, None
         if response is None or self._winner is None:
             raise IllegalMove("no offer waits for an answer in ACK")
@@ -218,7 +218,7 @@ class OutboundCall:
             self._calls.forget(self)
 
     def session_over(self, session: Session, by: By, reason: str, headers: tuple[SipHeader, ...]) -> None:
-        """From a session: a BYE, of either side, or a dialog that failed. An early fork's end is not the call's."""
+        """From a session: a BYE of either side, or a failed dialog. An early fork's end is not the call's."""
         if session is self._winner:
             self._stack.emit(CallEnded(self.handle, by, reason, headers))
             self._end(linger=False)

@@ -51,7 +51,7 @@ class InboundCall:
         return self.session if self.session.dialog.id.remote_tag == remote_tag else None
 
     def ring(self, status: int = 180, sdp: bytes = b"", headers: tuple[SipHeader, ...] = ()) -> None:
-        """Send a provisional response (101–199), again every minute; nothing happens once the call is past that."""
+        """Send a provisional response (101–199), again every minute; does nothing past that stage."""
         if not 100 < status < 200:
             raise IllegalMove(f"{status} is not a provisional status that makes a dialog")
         if self.state is CallState.OFFERED:
@@ -70,7 +70,7 @@ class InboundCall:
         self._stack.timers.arm(self, RING, self._stack.after(self._stack.settings.ringing_repeat_s))
 
     def accept(self, sdp: bytes, headers: tuple[SipHeader, ...] = ()) -> None:
-        """Answer with 200; nothing happens if the caller has already gone, `IllegalMove` if it was answered."""
+        """Answer with 200; does nothing if the caller has gone, `IllegalMove` if it was answered."""
         if self.state is CallState.ANSWERED:
             raise IllegalMove("the call was answered already")
         if self.state is CallState.OFFERED:

@@ -34,7 +34,7 @@ class TcpTransport:
         count: Callable[[str], None],
         limits: TcpLimits,
     ) -> None:
-        """`received` gets each message, `lost` each flow that ended or could not be opened, `count` each drop."""
+        """`received` gets messages, `lost` flows that ended or could not be opened, `count` each drop."""
         self.received = received
         self.count = count
         self.limits = limits
