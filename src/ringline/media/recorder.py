@@ -209,7 +209,7 @@ class RecordingFile:
     """One recording on disk. A WAV is playable at any moment but for its last second, an MP3 likewise.
 
     `channels` 1 mixes both sides, 2 keeps `left` (the leg) and `right` (the others) apart. With `trim`, the
-    silence at both ends is left out. A method raises `RecordingFailed` where the disk fails; after that `write`
+    silence at both ends is left out. A method raises `RecordingFailed` where the disk fails; then `write`
     does nothing and `close` raises no second time.
     """
 
