@@ -122,7 +122,7 @@ INPUTS: dict[type[i.Input], Callable[[Leg, Any, Context], list[Effect]]] = {
     i.Joined: bridging.joined,
     i.PeerLeft: lifecycle.peer_left,
     i.PeerRings: lambda leg, event, _context: bridging.peer_rings(leg, event),
-    i.PeerFailed: lambda leg, event, _context: bridging.peer_failed(leg, event),
+    i.PeerFailed: lifecycle.peer_failed,
     i.JoinRefused: lifecycle.join_refused,
     i.Superseded: lifecycle.superseded,
     i.Relayed: lambda leg, event, _context: bridging.relayed(leg, event),

@@ -226,6 +226,14 @@ def peer_left(leg: Leg, event: PeerLeft, context: Context) -> list[Effect]:
     return end_by_us(leg, context)
 
 
+def peer_failed(leg: Leg, event: PeerFailed, context: Context) -> list[Effect]:
+    """The leg that was waited for will not come: this one stays where it is, if an app looks after it."""
+    effects = bridging.peer_failed(leg, event)
+    if leg.facts.ends_with_target and leg.state is State.PARKED:
+        return [*effects, *end(leg, End("no_answer", "callee", "480"), context, [RefuseLine(480)])]
+    return effects
+
+
 def join_refused(leg: Leg, event: JoinRefused, context: Context) -> list[Effect]:
     """No bridge: an app that wanted no double bridge wants the call to end instead."""
     return end_by_us(leg, context) if event.taken and leg.alive else []

@@ -128,6 +128,8 @@ class Facts:
     link_options: JoinOptions = JoinOptions()
     owner_options: JoinOptions = JoinOptions()
     """How the linked leg itself is bridged."""
+    ends_with_target: bool = False
+    """Whether the leg has no app that would look after it when its transfer fails."""
     early_media: bool = False
     """Whether the linked leg hears this one ring (transfer's `early_media`)."""
 

@@ -1,0 +1,350 @@
+"""Signalling for calls: SIP dialogs with the media they negotiate (RFC 3261, RFC 3264)."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ringline.calls.inputs import (
+    Answered,
+    Cancelled,
+    Failed,
+    HoldChanged,
+    HungUp,
+    Input,
+    MediaClosed,
+    Ringing,
+)
+from ringline.calls.options import DialTarget, Header
+from ringline.calls.state import Leg
+from ringline.core import log
+from ringline.core.ids import Ids
+from ringline.media.plane import LocalMedia, MediaPlane, NoFreePort, RemoteMedia
+from ringline.node.targets import Targets
+from ringline.sip import events as sip
+from ringline.sip.endpoint import SipEndpoint
+from ringline.sip.offeranswer import Negotiation, OfferAnswerError, Selected
+from ringline.sip.sdp import SdpError
+from ringline.timeline.entries import AnyBody, SipMessage
+
+SAMPLE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "L16": 16000, "OPUS": 16000, "AMR-WB": 16000}
+EARLY_MESSAGES = 64
+"""SIP messages kept for calls that are not known yet: their INVITE is seen before it is routed."""
+
+Post = Callable[[str, Input | AnyBody], None]
+
+
+@dataclass(slots=True)
+class Line:
+    """One leg's dialog and session."""
+
+    call: str
+    handle: str
+    negotiation: Negotiation
+    codecs: tuple[str, ...]
+    offer: bytes = b""
+    """The far end's offer while it is not answered; empty for a late offer."""
+    local: LocalMedia | None = None
+    answer: bytes = b""
+    """Our answer, once made: 183 and 200 carry the same."""
+    selected: Selected | None = None
+    awaits_ack: bool = False
+    """Our 200 carried the offer: the ACK brings the answer."""
+
+
+@dataclass(slots=True)
+class Advertised:
+    """What SDP and From say of this server."""
+
+    media_address: str
+    """Empty: the address that the sockets are bound to."""
+    sip_host: str
+    codecs: tuple[str, ...]
+
+
+class SipLines:
+    """The lines of all legs of this node."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: SipEndpoint,
+        plane: MediaPlane,
+        targets: Targets,
+        advertised: Advertised,
+        ids: Ids,
+        post: Post,
+        full_trace: bool,
+    ) -> None:
+        self._endpoint = endpoint
+        self._plane = plane
+        self._targets = targets
+        self._advertised = advertised
+        self._ids = ids
+        self._post = post
+        self._full_trace = full_trace
+        self._lines: dict[str, Line] = {}
+        self._calls: dict[str, str] = {}
+        self._early: OrderedDict[str, list[SipMessage]] = OrderedDict()
+        self._log = log.get("lines")
+
+    # What the leg core asks for
+
+    def adopt(self, leg: Leg, incoming: sip.IncomingCall) -> None:
+        """Bind a new leg to the INVITE that made it."""
+        line = Line(leg.id, incoming.handle, Negotiation(self._ids.u32()), (), incoming.sdp)
+        self._lines[leg.id] = line
+        self._calls[incoming.handle] = leg.id
+        for message in self._early.pop(incoming.handle, ()):
+            self._post(leg.id, message)
+
+    def ring(self, leg: Leg) -> None:
+        """Send 180."""
+        if line := self._lines.get(leg.id):
+            self._endpoint.ring(line.handle)
+
+    def open_early(self, leg: Leg) -> None:
+        """Send 183 with our answer."""
+        line = self._lines.get(leg.id)
+        if line and line.offer and self._settle_answer(line, ()):
+            self._endpoint.ring(line.handle, 183, line.answer)
+
+    def accept(
+        self, leg: Leg, codecs: tuple[str, ...], headers: tuple[Header, ...], *, silence: bool
+    ) -> None:
+        """Send 200 with our answer, or with our offer if the INVITE had none."""
+        line = self._lines.get(leg.id)
+        if line is None:
+            return
+        if not self._settle_answer(line, codecs):
+            self._endpoint.refuse(line.handle, 488)
+            self._post(leg.id, HungUp("error"))
+            return
+        if silence:
+            self._plane.set_idle_silence(leg.id, on=True)
+        self._endpoint.accept(line.handle, line.answer, _sip_headers(headers))
+        if not line.awaits_ack:
+            self._report_answered(line, ())
+
+    def refuse(self, leg: Leg, status: int) -> None:
+        """Send a final refusal."""
+        if line := self._lines.get(leg.id):
+            self._endpoint.refuse(line.handle, status)
+
+    def place(self, leg: Leg, target: DialTarget) -> None:
+        """Send the INVITE."""
+        destination = self._targets.find(target, leg.facts.application.account_id)
+        if destination is None:
+            self._post(leg.id, Failed(404, "Not Found"))
+            return
+        line = Line(leg.id, leg.id, Negotiation(self._ids.u32()), self._codecs(target.codecs))
+        self._lines[leg.id] = line
+        self._calls[line.handle] = leg.id
+        if not self._open(line):
+            self._post(leg.id, Failed(503, "No free RTP port"))
+            return
+        if target.silence_when_idle:
+            self._plane.set_idle_silence(leg.id, on=True)
+        offer = line.negotiation.offer(line.codecs, *self._where(line))
+        auth = (target.auth_username, target.auth_password or "") if target.auth_username else None
+        self._endpoint.invite(
+            line.handle,
+            destination.uri,
+            from_uri=self._from_uri(leg.facts.from_),
+            from_display=target.display_name or "",
+            sdp=offer,
+            headers=_sip_headers(target.headers),
+            privacy_id=target.hide_identity,
+            auth=auth,
+            transport=destination.transport,
+            via_registration=destination.registered_user,
+        )
+
+    def cancel(self, leg: Leg, reason: str | None) -> None:
+        """Take the INVITE back."""
+        if line := self._lines.get(leg.id):
+            self._endpoint.cancel(line.handle, reason)
+
+    def hang_up(self, leg: Leg, headers: tuple[Header, ...]) -> None:
+        """Send BYE."""
+        if line := self._lines.get(leg.id):
+            self._endpoint.bye(line.handle, _sip_headers(headers))
+
+    def close_media(self, leg: Leg) -> None:
+        """Free the ports; the plane reports when the leg is gone."""
+        line = self._lines.get(leg.id)
+        if line and line.local:
+            line.local = None
+            self._plane.close_leg(leg.id)
+        else:
+            self._post(leg.id, MediaClosed(None))
+
+    def forget(self, leg: Leg) -> None:
+        """The leg is over."""
+        line = self._lines.pop(leg.id, None)
+        if line:
+            self._calls.pop(line.handle, None)
+
+    def refuse_unknown(self, handle: str, status: int) -> None:
+        """Refuse an INVITE that lost its owner between its routing and its leg."""
+        self._early.pop(handle, None)
+        self._endpoint.refuse(handle, status)
+
+    # What SIP tells
+
+    def on_event(self, event: sip.Event) -> None:
+        """Turn what happened to a dialog into an input of its leg."""
+        if isinstance(event, sip.SipMessageSeen):
+            self._note(event)
+            return
+        handle = getattr(event, "handle", None)
+        call = self._calls.get(handle) if handle else None
+        line = self._lines.get(call) if call else None
+        if line is None:
+            return
+        match event:
+            case sip.CallProgress(_, status, sdp):
+                self._progress(line, status, sdp)
+            case sip.CallAnswered(_, _, sdp, headers):
+                self._answered(line, sdp, headers)
+            case sip.CallFailed(_, status, reason, headers):
+                self._post(line.call, Failed(status, reason, _headers(headers)))
+            case sip.CallCancelled():
+                self._post(line.call, Cancelled())
+            case sip.CallEnded(_, by, _, headers):
+                if by != "local":
+                    self._post(line.call, HungUp(by, _headers(headers)))
+            case sip.CallAcked(_, sdp):
+                self._acked(line, sdp)
+            case sip.CallReoffered(_, sdp):
+                self._reoffered(line, sdp)
+            case _:
+                pass
+
+    def _progress(self, line: Line, status: int, sdp: bytes) -> None:
+        media = bool(sdp) and self._take_answer(line, sdp)
+        self._post(line.call, Ringing(status, media))
+
+    def _answered(self, line: Line, sdp: bytes, headers: tuple[sip.SipHeader, ...]) -> None:
+        if not self._take_answer(line, sdp):
+            self._endpoint.bye(line.handle)
+            self._post(line.call, Failed(488, "Not Acceptable Here"))
+            return
+        self._report_answered(line, _headers(headers))
+
+    def _acked(self, line: Line, sdp: bytes) -> None:
+        if not line.awaits_ack:
+            return
+        line.awaits_ack = False
+        first = line.selected is None
+        if not self._take_answer(line, sdp):
+            self._endpoint.bye(line.handle)
+            self._post(line.call, HungUp("error"))
+        elif first:
+            self._report_answered(line, ())
+
+    def _reoffered(self, line: Line, sdp: bytes) -> None:
+        if line.local is None:
+            self._endpoint.refuse_reoffer(line.handle, 488)
+            return
+        try:
+            if not sdp:
+                self._endpoint.accept_reoffer(line.handle, line.negotiation.reoffer())
+                line.awaits_ack = True
+                return
+            answer, selected = line.negotiation.answer(sdp, line.codecs, *self._where(line))
+        except OfferAnswerError:
+            self._endpoint.refuse_reoffer(line.handle, 491)
+        except SdpError:
+            self._endpoint.refuse_reoffer(line.handle, 488)
+        else:
+            self._endpoint.accept_reoffer(line.handle, answer)
+            self._settle(line, selected)
+
+    # Offer and answer
+
+    def _settle_answer(self, line: Line, codecs: tuple[str, ...]) -> bool:
+        if line.answer:
+            return True
+        line.codecs = self._codecs(codecs)
+        if not self._open(line):
+            return False
+        if not line.offer:
+            line.answer = line.negotiation.offer(line.codecs, *self._where(line))
+            line.awaits_ack = True
+            return True
+        try:
+            line.answer, selected = line.negotiation.answer(line.offer, line.codecs, *self._where(line))
+        except SdpError:
+            return False
+        self._settle(line, selected)
+        return True
+
+    def _take_answer(self, line: Line, sdp: bytes) -> bool:
+        try:
+            self._settle(line, line.negotiation.accepted(sdp))
+        except (SdpError, OfferAnswerError):
+            return line.selected is not None and not sdp
+        return True
+
+    def _settle(self, line: Line, selected: Selected) -> None:
+        before, line.selected = line.selected, selected
+        self._plane.set_remote(
+            line.call,
+            RemoteMedia(
+                address=selected.remote_address,
+                port=selected.remote_port,
+                codec=selected.codec,
+                payload_type=selected.payload_type,
+                ptime_ms=selected.ptime_ms,
+                dtmf_payload_type=selected.dtmf_payload_type,
+                direction=selected.direction,
+                rtcp_port=selected.remote_rtcp_port,
+            ),
+        )
+        if before and before.direction.sends is not selected.direction.sends:
+            self._post(line.call, HoldChanged(not selected.direction.sends))
+
+    def _report_answered(self, line: Line, headers: tuple[Header, ...]) -> None:
+        codec = line.selected.codec if line.selected else ""
+        self._post(line.call, Answered(codec, SAMPLE_RATES.get(codec, 0), headers))
+
+    def _open(self, line: Line) -> bool:
+        if line.local is None:
+            try:
+                line.local = self._plane.open_leg(line.call)
+            except NoFreePort:
+                self._log.error("no free RTP port", call=line.call)
+                return False
+        return True
+
+    def _where(self, line: Line) -> tuple[str, int]:
+        assert line.local is not None
+        return self._advertised.media_address or line.local.address, line.local.port
+
+    def _codecs(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        ours = self._advertised.codecs
+        return tuple(name for name in wanted if name in ours) or ours
+
+    def _from_uri(self, caller: str) -> str:
+        return caller if caller.startswith("sip:") else f"sip:{caller}@{self._advertised.sip_host}"
+
+    def _note(self, seen: sip.SipMessageSeen) -> None:
+        if seen.handle is None:
+            return
+        raw = seen.raw.decode(errors="replace") if self._full_trace else None
+        message = SipMessage(seen.direction, seen.summary, seen.peer, raw)
+        call = self._calls.get(seen.handle)
+        if call:
+            self._post(call, message)
+            return
+        self._early.setdefault(seen.handle, []).append(message)
+        while len(self._early) > EARLY_MESSAGES:
+            self._early.popitem(last=False)
+
+
+def _sip_headers(headers: tuple[Header, ...]) -> tuple[sip.SipHeader, ...]:
+    return tuple(sip.SipHeader(header.name, header.value) for header in headers)
+
+
+def _headers(headers: tuple[sip.SipHeader, ...]) -> tuple[Header, ...]:
+    return tuple(Header(header.name, header.value) for header in headers)
