@@ -3,7 +3,15 @@
 import pytest
 
 from ringline.calls.commands import Bridge, Hangup, PlaybackStart, Transfer
-from ringline.calls.effects import AcceptLine, JoinMedia, OpenEarlyMedia, PartMedia, Play, Ringback, SendDigits
+from ringline.calls.effects import (
+    AcceptLine,
+    JoinMedia,
+    OpenEarlyMedia,
+    PartMedia,
+    Play,
+    Ringback,
+    SendDigits,
+)
 from ringline.calls.inputs import DigitHeard, Failed, HungUp, PlayoutEnded, PlayoutStarted, Ringing
 from ringline.calls.options import DialTarget, UrlAudio
 from ringline.calls.state import JoinOptions, Leg, State
