@@ -36,8 +36,8 @@ def begin(
 ) -> Earlier | None:
     """Take the key for `ttl`; None when it was free, else what holds it.
 
-    `scope` is what the key is unique in (a call_control_id, `dial`, a path); `fingerprint` tells requests apart
-    where using a key again for another request is an error.
+    `scope` is what the key is unique in (a call_control_id, `dial`, a path); `fingerprint` tells requests
+    apart where using a key again for another request is an error.
     """
     one = idempotency.c
     mine = (one.account_id == account_id, one.scope == scope, one.key == key)

@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from ringline.core.ids import Ids
-from ringline.store.tables import api_keys, signing_keys
+from ringline.store.tables import api_keys, server_secrets, signing_keys
 
 PREFIX = 8
 """Characters of a key that lists show."""
@@ -82,17 +84,32 @@ def revoke_key(conn: sa.Connection, key: str, now: datetime) -> bool:
 
 def signing_seed(conn: sa.Connection, account_id: str, *, ids: Ids, now: datetime) -> bytes:
     """The 32 raw bytes of the account's Ed25519 key, made now if there is none."""
-    query = sa.select(signing_keys.c.seed).where(signing_keys.c.account_id == account_id)
-    seed: bytes | None = conn.execute(query).scalar()
-    if seed is not None:
-        return seed
-    fresh = base64.urlsafe_b64decode(ids.token(32) + "=")
-    try:
-        with conn.begin_nested():
-            conn.execute(signing_keys.insert().values(account_id=account_id, seed=fresh, created_at=now))
-    except sa.exc.IntegrityError:  # another node was first
-        return bytes(conn.execute(query).scalar_one())
-    return fresh
+    one = signing_keys.c
+    query = sa.select(one.seed).where(one.account_id == account_id)
+    fresh = {"account_id": account_id, "seed": _secret(ids), "created_at": now}
+    return _get_or_add(conn, query, signing_keys, fresh)
+
+
+def server_secret(conn: sa.Connection, name: str, *, ids: Ids, now: datetime) -> bytes:
+    """32 random bytes that all nodes share and that last; made now if there are none of that name."""
+    one = server_secrets.c
+    query = sa.select(one.value).where(one.name == name)
+    return _get_or_add(conn, query, server_secrets, {"name": name, "value": _secret(ids), "created_at": now})
+
+
+def _get_or_add(
+    conn: sa.Connection, query: sa.Select[Any], table: sa.Table, fresh: dict[str, object]
+) -> bytes:
+    found = conn.execute(query).scalar()
+    if found is None:
+        with suppress(sa.exc.IntegrityError), conn.begin_nested():  # another node may be first
+            conn.execute(table.insert(), fresh)
+        found = conn.execute(query).scalar_one()
+    return bytes(found)
+
+
+def _secret(ids: Ids) -> bytes:
+    return base64.urlsafe_b64decode(ids.token(32) + "=")
 
 
 def _hash(secret: str) -> str:

@@ -66,6 +66,14 @@ signing_keys = sa.Table(
     sa.Column("created_at", UtcMicros, nullable=False),
 )
 
+server_secrets = sa.Table(
+    "server_secrets",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),  # shared by all nodes; signs download links
+    sa.Column("created_at", UtcMicros, nullable=False),
+)
+
 applications = sa.Table(
     "applications",
     metadata,

@@ -355,6 +355,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_recordings_call_leg_id"), "recordings", ["call_leg_id"], unique=False)
     op.create_table(
+        "server_secrets",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_server_secrets")),
+    )
+    op.create_table(
         "signing_keys",
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("seed", sa.LargeBinary(), nullable=False),
