@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from ringline.core.clock import Clock, SystemClock
 from ringline.core.net import Guard, Policy, Target
@@ -15,6 +17,7 @@ from ringline.streams import transport_picows
 from ringline.streams.client import Stream
 from ringline.streams.frames import AppFrame, ServerFrame, serialize_app
 from ringline.streams.parsing import parse_server
+from ringline.streams.playlist import Decode, decode_file
 from ringline.streams.request import StreamEvent, StreamFrameSeen, StreamLimits, StreamRequest
 from ringline.streams.transport import Dial
 
@@ -52,6 +55,7 @@ class App:
     sockets: "asyncio.Queue[ServerConnection]" = field(default_factory=asyncio.Queue)
     frames: "asyncio.Queue[ServerFrame]" = field(default_factory=asyncio.Queue)
     raw: list[str] = field(default_factory=list)
+    pings: "asyncio.Queue[None]" = field(default_factory=asyncio.Queue)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -88,7 +92,18 @@ async def serving(
 ) -> AsyncIterator[App]:
     """An app that listens; `handler` instead of reading everything."""
     app = App(scheme="wss" if "ssl" in options else "ws")
-    async with serve(handler or app.handle, "127.0.0.1", 0, ping_interval=None, **options) as server:
+
+    class Watched(ServerConnection):
+        """Notes the pings it gets; the library answers them by itself."""
+
+        def process_event(self, event: Event) -> None:
+            if isinstance(event, Frame) and event.opcode is Opcode.PING:
+                app.pings.put_nowait(None)
+            super().process_event(event)
+
+    async with serve(
+        handler or app.handle, "127.0.0.1", 0, ping_interval=None, create_connection=Watched, **options
+    ) as server:
         app.port = next(iter(server.sockets)).getsockname()[1]
         yield app
 
@@ -212,10 +227,6 @@ class Events:
             await self._changed.wait()
 
 
-def no_files(file: bytes, rate: int) -> bytes:
-    raise AssertionError("this stream plays no files")
-
-
 @asynccontextmanager
 async def streaming(
     asked: StreamRequest,
@@ -226,7 +237,7 @@ async def streaming(
     limits: StreamLimits | None = None,
     clock: Clock | None = None,
     l16_byte_order: Literal["big", "little"] = "big",
-    decode: Callable[[bytes, int], bytes] = no_files,
+    decode: Decode = decode_file,
     tls: Any = None,
 ) -> AsyncIterator[Stream]:
     """A stream that is stopped when the test is over."""

@@ -1,16 +1,24 @@
 """A stream against a real WebSocket app; the media plane is moved by hand."""
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request
 
-from ringline.streams.client import Stream
+from ringline.media.files import encode_mp3
+from ringline.streams.client import KEPT, Stream
 from ringline.streams.frames import (
     AppClear,
     AppMark,
     AppMedia,
     Connected,
     Dtmf,
+    Error,
     Mark,
     Media,
     Start,
@@ -19,12 +27,14 @@ from ringline.streams.frames import (
 from ringline.streams.request import (
     StreamConnected,
     StreamEnded,
+    StreamFailed,
     StreamFrameSeen,
+    StreamLimits,
     StreamStarted,
 )
-from ringline.streams.session import State
+from ringline.streams.session import IllegalMove, State
 from ringline.streams.transport import Dial
-from tests.streams.apps import STREAM, App, Events, Packet, ScriptedPlane, request, send, streaming
+from tests.streams.apps import STREAM, App, Events, Packet, ScriptedPlane, request, send, serving, streaming
 
 pytestmark = pytest.mark.system
 
@@ -106,3 +116,251 @@ async def test_the_app_plays_marks_and_clears(
         ("out", "mark", "after world"),
         ("out", "mark", "last"),
     ]
+
+
+async def test_an_mp3_is_decoded_and_queued(app: App, plane: ScriptedPlane, events: Events) -> None:
+    async with streaming(request(app.url, bidirectional_mode="mp3"), plane, events) as stream:
+        await stream.connect()
+        begin(stream, "G722", 16000)
+        socket = await app.socket()
+        file = encode_mp3(np.zeros(24000, np.int16), 24000)
+        await send(socket, AppMedia(file), AppMark("heard"), AppMedia(b"too soon"))
+        assert (await app.next(Error)).code == 100005
+        (what, samples), (marked, _) = await plane.inject.until(2)
+        assert (what, marked) == ("pcm", "mark")
+        assert isinstance(samples, bytes)
+        assert len(samples) == pytest.approx(2 * 16000, abs=4000)
+        assert (plane.inject.options["codec"], plane.inject.options["rate"]) == ("L16", 16000)
+
+
+async def test_raw_audio_to_a_stream_that_expects_files(
+    app: App, plane: ScriptedPlane, events: Events
+) -> None:
+    async with streaming(request(app.url, bidirectional_mode="mp3"), plane, events) as stream:
+        await stream.connect()
+        begin(stream)
+        await send(await app.socket(), AppMedia(b"\x7f" * 160))
+        error = await app.next(Error)
+        assert (error.code, error.title) == (100004, "invalid_media")
+
+
+async def test_little_endian_both_ways(app: App, plane: ScriptedPlane, events: Events) -> None:
+    asked = request(app.url, codec="L16", bidirectional_codec="L16", bidirectional_rate=16000)
+    async with streaming(asked, plane, events, l16_byte_order="little") as stream:
+        await stream.connect()
+        begin(stream)
+        assert (await app.next(Start)).media_format.sample_rate == 16000
+        plane.tap.give(Packet("inbound", 1, 0, b"\x01\x02"))
+        assert (await app.next(Media)).payload == b"\x02\x01"
+        await send(await app.socket(), AppMedia(b"\x05\x06\x07"))
+        assert await plane.inject.until(1) == [("write", b"\x06\x05")]
+
+
+async def test_an_app_that_greets_before_the_call_is_answered(
+    plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    async def eager(socket: ServerConnection) -> None:
+        await send(socket, AppMedia(b"welcome"), AppMark("welcomed"))
+        await socket.wait_closed()
+
+    async with (
+        serving(eager) as app,
+        streaming(request(app.url), plane, events, dial=dial) as stream,
+    ):
+        await stream.connect()
+        begin(stream)
+        assert await plane.inject.until(2) == [("write", b"welcome"), ("mark", "1")]
+
+
+async def test_garbage_does_not_end_the_stream(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        socket = await app.socket()
+        garbage = [
+            "",
+            "null",
+            "[" * 1000,
+            '{"event":"media","media":{"payload":"?"}}',
+            "\0",
+            '{"event":"hello"}',
+        ]
+        await send(socket, *garbage, b"\x00binary")
+        codes = [(await app.next(Error)).code for _ in range(7)]
+        assert codes == [100003, 100003, 100003, 100004, 100003, 100003, 100003]
+        await send(socket, AppMedia(b"still here"))
+        assert await plane.inject.until(1) == [("write", b"still here")]
+        assert stream.state is State.STREAMING
+
+
+async def test_five_megabytes_at_once(app: App, plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    audio = bytes(3_800_000)
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        await send(await app.socket(), AppMedia(audio))
+        assert await plane.inject.until(1) == [("write", audio)]
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+async def test_the_app_ends_the_stream(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial, code: int
+) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        await (await app.socket()).close(code)
+        assert (await events.next(StreamEnded)).by == "app"
+        assert plane.tap.closed
+        assert plane.inject.done == [("close", None)]
+        plane.tap.give(Packet("inbound", 1, 0, b"late"))
+        stream.dtmf("1", MOMENT)
+        stream.mark_reached("1")
+    assert len(events.outcomes) == 3
+
+
+@pytest.mark.parametrize("code", [1011, 4000])
+async def test_the_app_closes_in_anger(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial, code: int
+) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        await (await app.socket()).close(code)
+        failed = await events.next(StreamFailed)
+        assert (failed.reason, failed.detail) == ("connection_lost", f"the app closed with {code}")
+
+
+async def test_the_app_is_reset(app: App, plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        (await app.socket()).transport.abort()
+        assert (await events.next(StreamFailed)).reason == "connection_lost"
+
+
+async def test_the_app_is_gone_before_the_call_is_answered(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        (await app.socket()).transport.abort()
+        await events.next(StreamFailed)
+        begin(stream)
+        assert plane.taps == []
+
+
+async def test_an_app_that_closes_at_once(plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    async def leave(socket: ServerConnection) -> None:
+        await socket.close(1000)
+
+    async with serving(leave) as app, streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        assert (await events.next(StreamEnded)).by == "app"
+    assert events.outcomes == [StreamConnected(STREAM), StreamEnded(STREAM, "app")]
+
+
+async def test_never_connected(plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    async with serving() as app:
+        pass
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+    assert events.outcomes == [StreamFailed(STREAM, "connection_failed", "TCP: Connection refused")]
+
+
+async def test_stopped_while_connecting(plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    asked = asyncio.Event()
+
+    async def think(connection: ServerConnection, _: Request) -> None:
+        asked.set()
+        await connection.wait_closed()
+
+    async with (
+        serving(process_request=think) as app,
+        streaming(request(app.url), plane, events, dial=dial) as stream,
+    ):
+        connecting = asyncio.create_task(stream.connect())
+        await asked.wait()
+        await stream.stop()
+        await connecting
+        assert events.outcomes == [StreamEnded(STREAM, "server")]
+
+
+async def test_a_dead_app_is_found_by_pings(
+    plane: ScriptedPlane, events: Events, dial: Dial, unresponsive: App
+) -> None:
+    limits = StreamLimits(ping_interval=0.03)
+    async with streaming(request(unresponsive.url), plane, events, dial=dial, limits=limits) as stream:
+        await stream.connect()
+        begin(stream)
+        failed = await events.next(StreamFailed)
+        assert (failed.reason, failed.detail) == ("connection_lost", "2 pings were not answered")
+        assert plane.tap.closed
+
+
+async def test_an_app_that_answers_pings_lives(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    limits = StreamLimits(ping_interval=0.02)
+    async with streaming(request(app.url), plane, events, dial=dial, limits=limits) as stream:
+        await stream.connect()
+        begin(stream)
+        socket = await app.socket()
+        for _ in range(5):
+            await app.pings.get()
+        await send(socket, AppMark("alive"))
+        stream.mark_reached(str((await plane.inject.until(1))[0][1]))
+        assert (await app.next(Mark)).name == "alive"
+
+
+async def test_a_slow_app_loses_the_oldest_frames_and_sees_the_hole(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    payload = bytes(1920)  # 20 ms of L16 at 48 kHz
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        socket = await app.socket()
+        await app.next(Start)
+        socket.transport.pause_reading()
+        sent = 4000
+        for chunk in range(1, sent + 1):
+            plane.tap.give(Packet("inbound", chunk, chunk * 20 - 20, payload))
+        socket.transport.resume_reading()
+        received = [await app.next(Media)]
+        while received[-1].chunk < sent:
+            received.append(await app.next(Media))
+        plane.tap.give(Packet("inbound", sent + 1, sent * 20, payload))
+        received.append(await app.next(Media))
+
+        chunks = [frame.chunk for frame in received]
+        assert chunks == sorted(set(chunks))
+        assert len(chunks) < sent, "something was dropped"
+        assert chunks[-2 - KEPT + 1 :] == list(range(sent - KEPT + 1, sent + 2)), "the newest were kept"
+        assert all(frame.sequence == frame.chunk + 1 for frame in received), "both numbers show the hole"
+        assert stream.state is State.STREAMING
+
+
+async def test_an_app_that_asks_and_never_reads_is_left(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    limits = StreamLimits(unread_bytes=50_000)
+    async with streaming(request(app.url), plane, events, dial=dial, limits=limits) as stream:
+        await stream.connect()
+        begin(stream)
+        socket = await app.socket()
+        socket.transport.pause_reading()
+        with suppress(ConnectionClosed):
+            while stream.state is State.STREAMING:
+                await send(socket, AppMark("x" * 4000), AppClear(), "nonsense")
+        failed = await events.next(StreamFailed)
+        assert failed.detail == "the app does not read what it asked for"
+
+
+async def test_begin_before_connect_is_our_mistake(app: App, plane: ScriptedPlane, events: Events) -> None:
+    async with streaming(request(app.url), plane, events) as stream:
+        with pytest.raises(IllegalMove, match="cannot begin while it is idle"):
+            begin(stream)

@@ -300,8 +300,8 @@ async def test_a_certificate_that_must_not_pass(
     dial: Dial, authority: Authority, names: tuple[str, ...], expired: bool, trusted: bool, why: str
 ) -> None:
     async with serving(ssl=authority.server(*names, expired=expired)) as app:
-        options = {"tls": authority.client()} if trusted else {}
-        said = await refusal(f"wss://127.0.0.1:{app.port}/", dial, **options)
+        tls = authority.client() if trusted else None
+        said = await refusal(f"wss://127.0.0.1:{app.port}/", dial, tls=tls)
         assert said.startswith("TLS: ")
         assert any(reason in said for reason in why.split("|"))
         assert app.sockets.empty()

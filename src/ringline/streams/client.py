@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -12,11 +13,14 @@ from ringline.streams import transport_picows
 from ringline.streams.formats import Audio
 from ringline.streams.frames import FrameError
 from ringline.streams.keepalive import Beat, Keepalive
-from ringline.streams.playlist import Decode, Playlist
-from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap
+from ringline.streams.playlist import Decode, Playlist, decode_file
+from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap, TapFrame
 from ringline.streams.request import StreamEvent, StreamLimits, StreamRequest
 from ringline.streams.session import Session, State
 from ringline.streams.transport import ConnectFailed, Dial, StreamTransport, connect
+
+KEPT = 25
+"""Frames kept for an app that reads too slowly: half a second of one track; older ones are dropped."""
 
 
 class Stream:
@@ -35,8 +39,8 @@ class Stream:
         resolve: Resolve,
         on_event: Callable[[StreamEvent], None],
         settings: StreamSettings,
-        decode: Decode,
         limits: StreamLimits | None = None,
+        decode: Decode = decode_file,
         dial: Dial = transport_picows.dial,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -61,6 +65,7 @@ class Stream:
         self._leg = ""
         self._leg_rate = 8000
         self._tap: Tap | None = None
+        self._waiting: deque[TapFrame] = deque()
         self._inject: Inject | None = None
         self._playlist: Playlist | None = None
 
@@ -201,7 +206,7 @@ class Stream:
                 self._inject,
                 self._leg_rate,
                 decode=self._decode,
-                waiting=self._limits.files_waiting,
+                limits=self._limits,
                 reject=self._reject,
             )
         self._tap = self._plane.open_tap(
@@ -224,12 +229,17 @@ class Stream:
         self._playlist = self._inject = self._tap = None
 
     def _drain(self) -> None:
-        """Send what the tap holds, unless the app reads too slowly: then the tap's ring drops the oldest."""
+        """Send what the tap holds; while the app reads too slowly, keep only the newest."""
         transport = self._transport
-        if self._tap is None or transport is None or not transport.writable:
+        if self._tap is None or transport is None:
             return
-        for frame in self._tap.drain():
+        waiting = self._waiting
+        waiting.extend(self._tap.drain())
+        while waiting and transport.writable:
+            frame = waiting.popleft()
             transport.send(self._session.media(frame.track, frame.chunk, frame.timestamp_ms, frame.payload))
+        while len(waiting) > KEPT:
+            waiting.popleft()
 
     def _mark(self, name: str) -> None:
         if self._playlist is not None:

@@ -4,11 +4,25 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from ringline.core import log
+from ringline.media import files
 from ringline.streams.frames import FrameError, InvalidMedia, RateLimited
 from ringline.streams.ports import Inject
+from ringline.streams.request import StreamLimits
 
-Decode = Callable[[bytes, int], bytes]
-"""Makes 16-bit samples in native order at a rate out of a file; blocking. Raises `InvalidMedia`."""
+Decode = Callable[[bytes, int, float], bytes]
+"""As `decode_file`."""
+
+
+def decode_file(file: bytes, rate: int, limit: float) -> bytes:
+    """Make 16-bit samples in native order at `rate` out of a file of at most `limit` seconds; blocks.
+
+    Raises `InvalidMedia`.
+    """
+    try:
+        return files.decode(file, rate=rate, limit_seconds=limit).tobytes()
+    except files.UnreadableAudio as error:
+        raise InvalidMedia(f"media.payload is no mp3 file: {error}") from None
 
 
 class Playlist:
@@ -23,21 +37,21 @@ class Playlist:
         rate: int,
         *,
         decode: Decode,
-        waiting: int,
+        limits: StreamLimits,
         reject: Callable[[FrameError], None],
     ) -> None:
         self._inject = inject
         self._rate = rate
         self._decode = decode
-        self._waiting = waiting
+        self._limits = limits
         self._reject = reject
         self._queue: deque[bytes | str] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, file: bytes) -> None:
         """Queue a file; a full queue is reported as `RateLimited`."""
-        if sum(isinstance(item, bytes) for item in self._queue) >= self._waiting:
-            self._reject(RateLimited(f"{self._waiting} files wait already"))
+        if sum(isinstance(item, bytes) for item in self._queue) >= self._limits.files_waiting:
+            self._reject(RateLimited(f"{self._limits.files_waiting} files wait already"))
             return
         self._put(file)
 
@@ -72,9 +86,17 @@ class Playlist:
                 self._inject.mark(item)
                 continue
             try:
-                samples = await asyncio.to_thread(self._decode, item, self._rate)
-            except InvalidMedia as error:
+                self._play(await asyncio.to_thread(self._decode, item, self._rate, self._limits.buffer))
+            except FrameError as error:
                 self._reject(error)
-            else:
-                self._inject.write_pcm(samples)
+            except Exception:
+                # A decoder's surprise at a stranger's bytes must not silence the files behind them.
+                log.get("streams").exception("file not decoded", bytes=len(item))
+                self._reject(FrameError("the file could not be decoded"))
         self._task = None
+
+    def _play(self, samples: bytes) -> None:
+        ahead = self._inject.backlog_ms / 1000 + len(samples) / 2 / self._rate
+        if ahead > self._limits.buffer:
+            raise RateLimited(f"{ahead:.0f} s of audio would wait; at most {self._limits.buffer:g} s")
+        self._inject.write_pcm(samples)
