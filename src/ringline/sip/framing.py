@@ -92,7 +92,9 @@ class StreamFramer:
                 raise SipError(f"a head of more than {self._max} bytes", 513)
             self._searched = max(0, len(self._buffer) - 3)
             return False
-        lengths = {value.translate(None, b" \t\r\n") for value in _LENGTH.findall(self._buffer, 0, end + 2)}
+        lengths = {
+            value.replace(b"\r\n", b" ").strip(b" \t") for value in _LENGTH.findall(self._buffer, 0, end + 2)
+        }
         if len(lengths) != 1:
             raise SipError(f"{len(lengths)} values of Content-Length in a stream (RFC 3261 §18.3)", 400)
         value = lengths.pop()

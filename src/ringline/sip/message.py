@@ -13,7 +13,7 @@ from typing import Final
 
 from ringline.sip.framing import MAX_MESSAGE, KeepAlive, StreamFramer
 from ringline.sip.grammar import CSeq, NameAddr, SipError, Uri, Via, decimal
-from ringline.sip.headers import Headers
+from ringline.sip.headers import Headers, key
 from ringline.sip.params import LWS, TOKEN
 
 __all__ = [
@@ -121,6 +121,7 @@ _SINGLETONS: Final = frozenset(
     {"call-id", "from", "to", "cseq", "max-forwards", "content-length", "content-type", "expires"}
 )
 _NEEDED: Final = ("via", "from", "to", "call-id", "cseq")
+_COPIED: Final = frozenset({"from", "to", "call-id", "cseq"})
 _SCHEMES: Final = frozenset({"sip", "sips", "tel"})
 
 
@@ -424,14 +425,12 @@ def response_to(
     come in `headers`.
     """
     made = Headers()
+    copied: set[str] = set()
     for name, value in request.headers:
-        lowered = name.lower()
-        if lowered in {"via", "v", "from", "f", "call-id", "i", "cseq"} or (
-            lowered == "timestamp" and status == 100
-        ):
-            made.add(name, value)
-        elif lowered in {"to", "t"}:
-            made.add(name, _tagged(value, to_tag))
+        own = key(name)
+        if own == "via" or (own in _COPIED and own not in copied) or (own == "timestamp" and status == 100):
+            copied.add(own)
+            made.add(name, _tagged(value, to_tag) if own == "to" else value)
     for name, value in headers:
         made.add(name, value)
     if content_type is not None:
