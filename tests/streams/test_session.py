@@ -21,6 +21,7 @@ from ringline.streams.request import (
     StreamStarted,
 )
 from ringline.streams.session import (
+    MAX_EARLY,
     MAX_MARKS,
     MOVES,
     ClearAudio,
@@ -236,10 +237,13 @@ def test_what_an_app_says_early_is_played_when_the_call_is_answered() -> None:
     made.connect()
     assert hear(made, AppMedia(b"greeting")) == []
     made.opened()
+    assert made.received_binary(0) == []
     assert hear(made, AppMark("said")) == []
     begun = made.begin("PCMU", 8000, None)
     opened = next(i for i, effect in enumerate(begun) if isinstance(effect, OpenMedia))
-    assert without_timeline(begun[opened + 1 :]) == [Play(b"greeting"), PlaceMark(1)]
+    played = [effect for effect in without_timeline(begun[opened + 1 :]) if not isinstance(effect, Send)]
+    assert played == [Play(b"greeting"), PlaceMark(1)]
+    assert errors(begun) == [100003]
 
 
 def test_early_words_have_a_limit() -> None:
@@ -249,6 +253,15 @@ def test_early_words_have_a_limit() -> None:
     assert hear(made, AppMedia(bytes(600))) == []
     assert errors(hear(made, AppMedia(bytes(600)))) == [100005]
     assert Play(bytes(600)) in made.begin("PCMU", 8000, None)
+
+
+def test_early_messages_have_a_limit_however_short() -> None:
+    made = session()
+    made.connect()
+    made.opened()
+    for _ in range(MAX_EARLY):
+        assert made.received_binary(0) == []
+    assert errors(made.received_binary(0)) == [100005]
 
 
 def test_frames_that_only_we_may_send_are_noted_and_ignored() -> None:

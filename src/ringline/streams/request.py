@@ -49,7 +49,7 @@ class StreamLimits:
     file_interval: float = 1.0
     """`mp3` mode: one message in this time (spec §5.2)."""
     early_bytes: int = 1024 * 1024
-    """Messages kept while the call still rings."""
+    """Messages kept while the call still rings, all together."""
     files_waiting: int = 16
     """`mp3` mode: messages received and not yet played."""
     unread_bytes: int = 1024 * 1024

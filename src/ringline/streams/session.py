@@ -34,6 +34,9 @@ NORMAL_CLOSES = frozenset({1000, 1001, 1005})
 MAX_MARKS = 10_000
 """Marks that may be owed at once."""
 
+MAX_EARLY = 1000
+"""Messages kept while the call still rings."""
+
 DETAIL = 200
 """Characters of an app's words that we repeat in errors and on the timeline."""
 
@@ -157,7 +160,7 @@ class Session:
         self._chunks: dict[MediaTrack, int] = {"inbound": 0, "outbound": 0}
         self._marks: deque[tuple[int, str]] = deque()
         self._serial = 0
-        self._early: list[tuple[bytes, int]] = []
+        self._early: list[tuple[bytes | None, int]] = []  # None was binary
         self._swap = False
         # Bunched by the network, files sent each second arrive up to some hundred milliseconds early.
         self._files = Pace(limits.file_interval, slack=limits.file_interval / 4)
@@ -239,7 +242,10 @@ class Session:
             OpenMedia(to_app, self._from_app()),
         ]
         for message, received_ns in self._early:
-            effects += self.received(message, received_ns, backlog_ms=0)
+            if message is None:
+                effects += self.received_binary(received_ns)
+            else:
+                effects += self.received(message, received_ns, backlog_ms=0)
         self._early.clear()
         return effects
 
@@ -307,8 +313,8 @@ class Session:
 
     def received_binary(self, now_ns: int) -> list[Effect]:
         """Handle a binary message: there are none in this protocol (§2)."""
-        if self._over():
-            return []
+        if self.state in (State.CONNECTING, State.CONNECTED):
+            return self._keep(None, now_ns)
         return self.reject(frames.MalformedFrame("binary; a message is text, one JSON object"), now_ns)
 
     def reject(self, error: FrameError, now_ns: int) -> list[Effect]:
@@ -327,8 +333,9 @@ class Session:
             return []
         return self._echo(serial)
 
-    def _keep(self, message: bytes, now_ns: int) -> list[Effect]:
-        if sum(len(kept) for kept, _ in self._early) + len(message) > self._limits.early_bytes:
+    def _keep(self, message: bytes | None, now_ns: int) -> list[Effect]:
+        size = sum(len(kept) for kept, _ in self._early if kept) + len(message or b"")
+        if size > self._limits.early_bytes or len(self._early) >= MAX_EARLY:
             return self.reject(RateLimited("too much for a call that is not answered yet"), now_ns)
         self._early.append((message, now_ns))
         return []
