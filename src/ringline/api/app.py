@@ -13,17 +13,29 @@ from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
 from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.ports import ApiDeps
-from ringline.api.routes import actions, calls, operations
+from ringline.api.routes import actions, applications, calls, operations
 from ringline.core.errors import ApiError
+from ringline.store.applications import SubdomainTaken
+from ringline.store.connections import UserNameTaken
 from ringline.store.errors import StoreUnavailable
+from ringline.store.media import MediaNameTaken
+from ringline.store.numbers import NumberTaken
 
 # Commands first: routes are tried in order, and these are the ones that must be quick.
-ROUTERS = (actions.router, calls.router)
+ROUTERS = (actions.router, calls.router, applications.router)
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorEnvelope, "description": "What is wrong, with the field that it is wrong in."},
     422: {"model": ErrorEnvelope, "description": "A field or the call's state does not allow it."},
 }
+
+TAKEN: dict[type[Exception], str] = {
+    SubdomainTaken: "/inbound/sip_subdomain",
+    UserNameTaken: "/user_name",
+    NumberTaken: "/phone_numbers",
+    MediaNameTaken: "/media_name",
+}
+"""What must be unique, and the field that says it."""
 
 
 def build_app(deps: ApiDeps) -> FastAPI:
@@ -47,6 +59,9 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(HTTPException, _by_framework)
     app.add_exception_handler(StoreUnavailable, _no_store)
     app.add_exception_handler(sa.exc.DataError, _not_storable)
+    app.add_exception_handler(sa.exc.IntegrityError, _duplicate)
+    for kind in TAKEN:
+        app.add_exception_handler(kind, _duplicate)
     app.add_middleware(Edge, deps=deps, metrics=Metrics(deps.registry))
     return app
 
@@ -76,6 +91,13 @@ async def _by_framework(_request: Request, error: Exception) -> Response:
 
 async def _no_store(_request: Request, _error: Exception) -> Response:
     return _answer(errors.no_store())
+
+
+async def _duplicate(_request: Request, error: Exception) -> Response:
+    # Without a kind of its own it is a race that the tables decided.
+    pointer = TAKEN.get(type(error))
+    detail = f"{str(error)[:1].upper()}{str(error)[1:]}." if pointer else "Somebody else has just taken this."
+    return _answer(ApiError(422, errors.problem("10012", detail, pointer=pointer)))
 
 
 async def _not_storable(_request: Request, _error: Exception) -> Response:

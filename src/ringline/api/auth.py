@@ -4,9 +4,10 @@ import hashlib
 from collections import OrderedDict
 
 from ringline.api.errors import problem
-from ringline.api.ports import Keys
 from ringline.core.clock import SECOND, Clock
 from ringline.core.errors import ApiError
+from ringline.store import keys
+from ringline.store.db import Store
 
 REMEMBER_S = 5
 """A revoked key may work for so long on a node that has just seen it."""
@@ -15,11 +16,6 @@ REMEMBERED = 1_000
 MAX_KEY = 512
 
 DETAIL = "The required authentication headers were either invalid or not included in the request."
-
-
-def key_hash(key: str) -> str:
-    """What the store keeps of a key: SHA-256, hexadecimal. Keys are long and random, so no salt is needed."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def bearer(header: bytes | None) -> str | None:
@@ -38,22 +34,22 @@ def unauthenticated() -> ApiError:
 class Authenticator:
     """Finds the account of a key, and remembers the answer for a moment."""
 
-    def __init__(self, keys: Keys, clock: Clock) -> None:
-        self._keys = keys
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
         self._clock = clock
-        self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
 
     async def account_of(self, header: bytes | None) -> str | None:
         """The account that an Authorization header speaks for."""
         key = bearer(header)
         if key is None:
             return None
-        digest = key_hash(key)
+        digest = hashlib.sha256(key.encode()).digest()
         now = self._clock.now_ns()
-        account, until = self._seen.get(digest, ("", -1))
+        account, until = self._seen.get(digest, ("", now))
         if now < until:
             return account
-        found = await self._keys.account_of(digest)
+        found = await self._store.read(keys.account_of, key)
         if found is None:
             self._seen.pop(digest, None)
             return None

@@ -1,13 +1,18 @@
 """What a handler is given: the caller's account, what the API stands on, and the call in the path."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Concatenate, ParamSpec, Protocol, TypeVar
 
+import sqlalchemy as sa
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from ringline.api.ports import ApiDeps
 from ringline.calls.commands import Command
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ACCOUNT = "ringline.account"
 """Key of the ASGI scope under which the edge leaves the account's id."""
@@ -19,6 +24,26 @@ class Context:
 
     account_id: str
     deps: ApiDeps
+
+    async def read(
+        self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Ask the store."""
+        return await self.deps.store.read(fn, *args, **kwargs)
+
+    async def write(
+        self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Change the store."""
+        return await self.deps.store.tx(fn, *args, **kwargs)
+
+    async def route(
+        self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Change what calls are routed by; it is in force when this returns."""
+        done = await self.deps.store.tx(fn, *args, **kwargs)
+        await self.deps.routes_changed()
+        return done
 
 
 async def context(request: Request) -> Context:

@@ -35,7 +35,7 @@ class Edge:
         self._app = app
         self._deps = deps
         self._metrics = metrics
-        self._authenticator = Authenticator(deps.keys, deps.clock)
+        self._authenticator = Authenticator(deps.store, deps.clock)
         self._limits = Limits(deps.settings.requests_per_minute, deps.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +63,7 @@ class Edge:
     async def _admit(self, exchange: Exchange, path: str) -> None:
         """Raises `ApiError`, in this order: 429, 401, 413, 415."""
         public = path.startswith(PUBLIC)
-        account = None if public else await self._authenticator.account_of(exchange.header(b"authorization"))
+        account = await self._authenticator.account_of(exchange.header(b"authorization"))
         exchange.allowance = self._limits.take(account or _address(exchange.scope))
         if not exchange.allowance.allowed:
             raise errors.too_many(exchange.allowance.reset_s)

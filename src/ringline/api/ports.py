@@ -1,7 +1,9 @@
 """What the API needs of the rest of the house; `node` passes it in, tests pass their own."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
@@ -9,6 +11,9 @@ from prometheus_client import CollectorRegistry
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
+from ringline.core.net import Guard
+from ringline.storage.objects import ObjectStore
+from ringline.store.db import Store
 
 
 class Calls(Protocol):
@@ -22,7 +27,7 @@ class Calls(Protocol):
         ...
 
     async def dial(self, account_id: str, command: Dial) -> CallInfo:
-        """Place a call; returns once it is on its way. Raises `ApiError`."""
+        """Place a call; returns once it is on its way. Raises `ApiError`; 10015 at `/connection_id`."""
         ...
 
     async def status(self, account_id: str, call_control_id: str) -> CallInfo | None:
@@ -34,11 +39,23 @@ class Calls(Protocol):
         ...
 
 
-class Keys(Protocol):
-    """The API keys."""
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Where a user was last registered from."""
 
-    async def account_of(self, key_hash: str) -> str | None:
-        """The account of the key with this SHA-256 (hexadecimal); None when unknown or revoked."""
+    address: str
+    port: int
+    transport: str
+    user_agent: str
+    at: datetime
+    expires_at: datetime
+
+
+class Registrations(Protocol):
+    """The phones that have registered."""
+
+    def of(self, user_name: str) -> Registration | None:
+        """A user's latest registration, expired or not; None when there never was one."""
         ...
 
 
@@ -54,30 +71,36 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Limits of the edge."""
+    """Limits and names of the edge."""
 
     requests_per_minute: int = 60_000
     max_body_bytes: int = 16_000_000
     max_media_bytes: int = 50_000_000
     fetch_timeout_s: float = 10.0
     public_url: str = ""
-    """Base of links in answers (`https://voice.example/v2`); empty: what the request was sent to."""
+    """Base of links in answers (`https://voice.example`); empty: what the request was sent to."""
     link_secs: int = 600
+    sip_realm: str = "ringline"
+    """Passwords are kept as digests for this realm."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDeps:
     """Everything the API stands on."""
 
     calls: Calls
-    keys: Keys
+    store: Store
+    objects: ObjectStore
+    guard: Guard
+    registrations: Registrations
     clock: Clock
     ids: Ids
-    health: Callable[[], Health]
-    public_key: Callable[[str | None], Awaitable[str]]
     registry: CollectorRegistry
+    health: Callable[[], Health]
+    routes_changed: Callable[[], Awaitable[None]]
+    """Called after applications, connections or numbers have changed, before the client hears of it."""
+    link_secret: bytes
+    """Signs download links; the same on every node and after a restart."""
+    scratch: Path
+    """Folder for files on their way."""
     settings: ApiSettings = ApiSettings()
-
-
-Pairs = Sequence[tuple[bytes, bytes]]
-"""Headers, as ASGI has them."""

@@ -1,6 +1,6 @@
 """What every request body has in common, and how a command's body is kept without its secrets."""
 
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar, TypedDict, get_args
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,9 +15,37 @@ class Sensitive:
 
 
 class Body(BaseModel):
-    """A request body: unknown members are ignored, numbers pass for strings and the reverse."""
+    """A request body: unknown members are ignored, numbers pass for strings and the reverse.
+
+    A null where the field has no null counts as absent: clients send it for what they leave open.
+    """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True, frozen=True)
+
+    _nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Note which fields may be null."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._nullable = frozenset(
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if type(None) in get_args(field.annotation)
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        if isinstance(body, dict) and None in body.values():
+            return {name: value for name, value in body.items() if value is not None or name in cls._nullable}
+        return body
+
+
+class View(BaseModel):
+    """A resource as it is shown, read from the store's value."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class Common(TypedDict):
@@ -29,7 +57,7 @@ class Common(TypedDict):
 
 
 class CommandBody(Body):
-    """Body of a call command (spec voice-api §1.2); a member that is null counts as absent."""
+    """Body of a call command (spec voice-api §1.2)."""
 
     _sensitive: ClassVar[frozenset[str]] = frozenset()
 
@@ -47,19 +75,12 @@ class CommandBody(Body):
         cls._sensitive = frozenset(
             field.alias or name
             for name, field in cls.model_fields.items()
-            if any(mark is Sensitive or isinstance(mark, Sensitive) for mark in field.metadata)
+            if any(mark is Sensitive for mark in field.metadata)
         )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, body: Any) -> Any:
-        if isinstance(body, dict) and None in body.values():
-            return {name: value for name, value in body.items() if value is not None}
-        return body
 
     def redacted(self) -> str:
         """The known members that were sent, as JSON, sensitive ones masked."""
-        members = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        members = self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
         for name in self._sensitive & members.keys():
             members[name] = MASKED
         return msgspec.json.encode(members).decode()

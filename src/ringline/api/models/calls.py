@@ -150,8 +150,8 @@ class Hangup(CommandBody, CustomHeaders):
 
 Ringtone = Literal[
     "at", "au", "be", "bg", "br", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hu",
-    "il", "in", "it", "jp", "lt", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se", "sg", "th", "tw",
-    "uk", "us-old", "us", "ve", "za",
+    "il", "in", "it", "jp", "lt", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se", "sg", "th",
+    "tw", "uk", "us-old", "us", "ve", "za",
 ]  # fmt: skip
 
 

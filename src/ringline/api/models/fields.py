@@ -49,10 +49,12 @@ def _loop(value: Any) -> Any:
     return times
 
 
-def _url(*schemes: str) -> AfterValidator:
+def _url(*schemes: str, empty: bool = False) -> AfterValidator:
     listed = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def check(value: str) -> str:
+        if empty and not value:
+            return value
         match = URL.fullmatch(value) if len(value) <= MAX_URL else None
         if match is None or match["scheme"].lower() not in schemes:
             raise mistake("10003", f"The URL must begin with {listed} and have at most {MAX_URL} characters.")
@@ -120,11 +122,14 @@ ClientState = Annotated[str, AfterValidator(_base64)]
 Loop = Annotated[int, BeforeValidator(_loop)]
 """1 to 100; `INFINITE` for "infinity"."""
 HttpUrl = Annotated[str, _url("http", "https")]
+OptionalUrl = Annotated[str, _url("http", "https", empty=True)]
+"""A URL, or an empty string for none."""
 WebSocketUrl = Annotated[str, _url("ws", "wss")]
 CallerId = Annotated[str, AfterValidator(_caller)]
 PhoneNumber = Annotated[str, AfterValidator(_phone_number)]
 DisplayName = Annotated[str, StringConstraints(max_length=128), AfterValidator(_display_name)]
 SampleRate = Annotated[Literal[8000, 16000, 22050, 24000, 48000], BeforeValidator(_number)]
+Tags = Annotated[tuple[Annotated[str, StringConstraints(max_length=128)], ...], Field(max_length=100)]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Unavailable = Annotated[Any, BeforeValidator(_refuse)]
 """Refused whenever it is given."""

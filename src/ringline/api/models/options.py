@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from ringline.api import errors
 from ringline.api.models.base import Body, Sensitive
-from ringline.api.models.events import EVENT_TYPES
 from ringline.api.models.fields import (
     FileName,
     HttpUrl,
@@ -29,6 +28,7 @@ from ringline.calls.options import (
     UrlAudio,
     WebhookOptions,
 )
+from ringline.webhooks.policy import KNOWN_EVENT_TYPES, MAX_RETRIES, MAX_RETRIES_TOTAL_MS
 
 TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,128}")  # RFC 3261 §25.1
 OURS = frozenset(
@@ -171,7 +171,7 @@ class StreamFields(Body):
 
 
 def _event_types(value: Any) -> Any:
-    if isinstance(value, dict) and (unknown := sorted(map(str, value.keys() - EVENT_TYPES))):
+    if isinstance(value, dict) and (unknown := sorted(map(str, value.keys() - KNOWN_EVENT_TYPES))):
         raise mistake("90057", f"Not event types: {', '.join(unknown)[:200]}.")
     return value
 
@@ -181,8 +181,8 @@ def _as_list(value: Any) -> Any:
 
 
 def _short_enough(value: list[int]) -> list[int]:
-    if sum(value) > 60_000:
-        raise mistake("10033", "retries_ms may add up to 60000 at most.")
+    if sum(value) > MAX_RETRIES_TOTAL_MS:
+        raise mistake("10033", f"retries_ms may add up to {MAX_RETRIES_TOTAL_MS} at most.")
     return value
 
 
@@ -190,7 +190,7 @@ class RetriesPolicy(Body):
     """Pauses before the repeats of one event's delivery."""
 
     retries_ms: Annotated[
-        list[Annotated[int, Field(ge=0)]], Field(max_length=5), AfterValidator(_short_enough)
+        list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_RETRIES), AfterValidator(_short_enough)
     ] = Field([])
 
 

@@ -1,0 +1,58 @@
+"""A house, and a client in it."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ringline.core.clock import VirtualClock
+from ringline.store.db import Store
+from tests.api.house import KEY, OTHER_KEY, House, prepare
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
+    """A database file with the schema and two accounts, to be copied: migrations are run once."""
+    path = tmp_path_factory.mktemp("database") / "ringline.db"
+    return path, asyncio.run(prepare(path))
+
+
+@pytest.fixture
+async def house(database: tuple[Path, tuple[str, str]], tmp_path: Path) -> AsyncIterator[House]:
+    """What the application under test stands on."""
+    template, (account_id, other_account_id) = database
+    clock = VirtualClock()
+    store = Store.open(f"sqlite:///{shutil.copy(template, tmp_path / 'ringline.db')}", clock=clock)
+    yield House(tmp_path, store, clock, account_id, other_account_id)
+    await store.close()
+
+
+def client_of(house: House, key: str | None) -> httpx.AsyncClient:
+    """A client of the application, with or without a key."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    transport = httpx.ASGITransport(app=house.app())
+    return httpx.AsyncClient(transport=transport, base_url="http://api.test/v2", headers=headers)
+
+
+@pytest.fixture
+async def api(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the first account."""
+    async with client_of(house, KEY) as client:
+        yield client
+
+
+@pytest.fixture
+async def other(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the second account."""
+    async with client_of(house, OTHER_KEY) as client:
+        yield client
+
+
+@pytest.fixture
+async def stranger(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key."""
+    async with client_of(house, None) as client:
+        yield client

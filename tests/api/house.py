@@ -1,0 +1,112 @@
+"""The rest of the house as the API's tests see it: the real store and objects, and ports that take notes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from ringline.api.app import build_app
+from ringline.api.ports import ApiDeps, ApiSettings, Health, Registration
+from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
+from ringline.core.clock import VirtualClock
+from ringline.core.ids import Ids
+from ringline.core.net import Guard, Policy
+from ringline.storage.objects import ObjectStore
+from ringline.store import accounts, keys
+from ringline.store.db import Store
+
+KEY = "KEY-of-the-first-account"
+OTHER_KEY = "KEY-of-the-second-account"
+
+
+class NotingCalls:
+    """Notes every command; answers what a test puts in."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, str, Command]] = []
+        self.dialed: list[tuple[str, Dial]] = []
+        self.known: dict[str, CallInfo] = {}
+        self.refusal: Exception | None = None
+        self.result = CommandResult()
+
+    async def command(self, account_id: str, call_control_id: str, command: Command) -> CommandResult:
+        self._refuse()
+        self.commands.append((account_id, call_control_id, command))
+        return self.result
+
+    async def dial(self, account_id: str, command: Dial) -> CallInfo:
+        self._refuse()
+        self.dialed.append((account_id, command))
+        return CallInfo("v3:dialed", "leg", "session", command.connection_id, False, command.client_state)
+
+    async def status(self, account_id: str, call_control_id: str) -> CallInfo | None:
+        return self.known.get(call_control_id)
+
+    async def active(self, account_id: str, connection_id: str) -> list[CallInfo]:
+        return [info for info in self.known.values() if info.connection_id == connection_id and info.is_alive]
+
+    def _refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class NotedRegistrations(dict[str, Registration]):
+    """Registrations that a test puts in."""
+
+    def of(self, user_name: str) -> Registration | None:
+        return self.get(user_name)
+
+
+@dataclass
+class House:
+    """What one application under test stands on."""
+
+    folder: Path
+    store: Store
+    clock: VirtualClock
+    account_id: str
+    other_account_id: str
+    calls: NotingCalls = field(default_factory=NotingCalls)
+    registrations: NotedRegistrations = field(default_factory=NotedRegistrations)
+    health: Health = field(default_factory=lambda: Health(True, {"version": "test"}))
+    settings: ApiSettings = field(default_factory=ApiSettings)
+    route_changes: int = 0
+    ids: Ids = field(default_factory=lambda: Ids.seeded(1))
+
+    def app(self) -> FastAPI:
+        """The application, wired."""
+        objects = self.folder / "objects"
+        return build_app(
+            ApiDeps(
+                calls=self.calls,
+                store=self.store,
+                objects=ObjectStore.open("", objects),
+                guard=Guard(Policy(private=True)),
+                registrations=self.registrations,
+                clock=self.clock,
+                ids=self.ids,
+                registry=CollectorRegistry(),
+                health=lambda: self.health,
+                routes_changed=self._routes_changed,
+                link_secret=b"secret of the tests",
+                scratch=self.folder,
+                settings=self.settings,
+            )
+        )
+
+    async def _routes_changed(self) -> None:
+        self.route_changes += 1
+
+
+async def prepare(path: Path) -> tuple[str, str]:
+    """Make a database file with two accounts and their keys; returns the accounts' ids."""
+    clock, ids = VirtualClock(), Ids.seeded(7)
+    store = Store.open(f"sqlite:///{path}", clock=clock)
+    made = []
+    for name, key in (("first", KEY), ("second", OTHER_KEY)):
+        account = await store.tx(accounts.create_account, name, ids=ids, now=clock.utc())
+        await store.tx(keys.create_key, account.id, key, name="test", ids=ids, now=clock.utc())
+        made.append(account.id)
+    await store.close()
+    return made[0], made[1]
