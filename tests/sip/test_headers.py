@@ -114,6 +114,7 @@ def test_typed_values_are_kept_until_a_change() -> None:
         ("", "a"),
         ("X:", "a"),
         ("X\r\n", "a"),
+        ("X", "\ud800"),
     ],
 )
 def test_nothing_that_breaks_the_framing_gets_in(name: str, value: str) -> None:

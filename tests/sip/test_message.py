@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringline.sip.grammar import CSeq
+from ringline.sip.grammar import CSeq, Uri
 from ringline.sip.message import (
     MAX_HEADERS,
     MAX_LINE,
@@ -140,6 +140,13 @@ def test_content_length_is_always_the_bodys() -> None:
     assert Request("INFO", "sip:a", headers, b"ab").serialize() == (
         b"INFO sip:a SIP/2.0\r\nl: 2\r\nX: 1\r\n\r\nab"
     )
+
+
+def test_a_lone_surrogate_cannot_be_sent() -> None:
+    with pytest.raises(SipError):
+        Request("OPTIONS", "sip:\ud800@b").serialize()
+    with pytest.raises(SipError):
+        Uri.parse("sip:%41\ud800@b")
 
 
 # -- the parse-error policy
@@ -348,7 +355,7 @@ def test_reasons_cover_what_we_send_and_others_are_unknown() -> None:
 
 # -- properties
 
-LINES = st.text(alphabet=st.characters(exclude_characters="\r\n"), max_size=30).map(
+LINES = st.text(alphabet=st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=30).map(
     lambda text: text.strip(" \t")
 )
 NAMES = st.from_regex(r"X-[A-Za-z0-9-]{1,12}", fullmatch=True)

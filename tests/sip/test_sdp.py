@@ -197,7 +197,7 @@ def test_what_is_not_a_description(data: bytes) -> None:
         sdp.parse(data)
 
 
-TEXT = st.text(st.characters(exclude_characters="\r\n"), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)
 WORD = st.from_regex(r"[a-z0-9.-]{1,10}", fullmatch=True)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote_to_bytes
 
-from ringline.sip.params import EMPTY, LWS, TOKEN, Params, SipError, quote, quoted_end, unquote
+from ringline.sip.params import EMPTY, LWS, TOKEN, Params, SipError, encode, quote, quoted_end, unquote
 
 __all__ = [
     "CSEQ_LIMIT",
@@ -37,7 +37,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+")  # with the underscore that deployed host names have
 # RFC 3261's userinfo, and beside it what phones do not escape: `#` (`*98#`), brackets, bytes beyond ASCII
 _USERINFO: Final = re.compile(r"[^\x00-\x20\x7f\"<>@\\]+")
-_OPAQUE: Final = re.compile(r"[^\x00-\x20\x7f\"<>]+")
+_OPAQUE: Final = re.compile(r"[^\x00-\x20\x7f\"<>\ud800-\udc7f\udd00-\udfff]+")  # nor what no bytes decode to
 _VERSION: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _DELIMITERS: Final = re.compile(r'[",<>]')
 _VISUAL: Final = str.maketrans("", "", "-.()")
@@ -86,7 +86,7 @@ def split_commas(value: str) -> list[str]:
 
 def escape_user(text: str) -> str:
     """`text` percent-escaped for the user part of a URI."""
-    return percent_encode(text, safe=_USER_SAFE, errors="surrogateescape")
+    return percent_encode(encode(text), safe=_USER_SAFE)
 
 
 def host_port(text: str) -> tuple[str, int | None]:
@@ -175,8 +175,7 @@ class Uri:
         user = self.user.translate(_VISUAL) if self.scheme == "tel" else self.user
         if "%" not in user:
             return user
-        raw = unquote_to_bytes(user.encode("utf-8", "surrogateescape"))
-        return raw.decode("utf-8", "surrogateescape")
+        return unquote_to_bytes(encode(user)).decode("utf-8", "surrogateescape")
 
     @property
     def transport(self) -> str | None:

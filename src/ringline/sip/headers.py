@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar, cast
 
 from ringline.sip.grammar import split_commas
-from ringline.sip.params import TOKEN, SipError
+from ringline.sip.params import TOKEN, SipError, encode
 
 T = TypeVar("T")
 
@@ -187,6 +187,8 @@ class Headers:
             raise SipError(f"{name!r} is not a header name")
         if "\r" in value or "\n" in value:
             raise SipError(f"the value of {name} holds a line break")
+        if not value.isascii():
+            encode(value)
         return name, key(name), value
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Final
 from ringline.sip.framing import MAX_MESSAGE, KeepAlive, StreamFramer
 from ringline.sip.grammar import CSeq, NameAddr, SipError, Uri, Via, decimal
 from ringline.sip.headers import Headers, key
-from ringline.sip.params import LWS, TOKEN
+from ringline.sip.params import LWS, TOKEN, encode
 
 __all__ = [
     "MAX_HEADERS",
@@ -212,7 +212,7 @@ class Message:
         if length:
             lines.append(length)
         lines.append("\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        return encode("\r\n".join(lines)) + self.body
 
 
 @dataclass(slots=True)

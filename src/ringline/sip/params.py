@@ -40,6 +40,17 @@ class SipError(ProtocolError):
         self.partial = partial
 
 
+def encode(text: str) -> bytes:
+    """Text as bytes: UTF-8, where bytes that were not UTF-8 come out as they came in.
+
+    Raises `SipError` for a lone surrogate, which JSON can carry and no bytes can.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise SipError(f"a character that is none: {error.object[error.start : error.end]!r}", 400) from None
+
+
 def quote(text: str) -> str:
     """`text` as a quoted-string (RFC 3261 §25.1); the text must not contain CR or LF."""
     return '"' + _TO_ESCAPE.sub(r"\\\1", text) + '"'
