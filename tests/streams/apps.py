@@ -15,11 +15,11 @@ from ringline.core.net import Guard, Policy, Target
 from ringline.core.settings import StreamSettings
 from ringline.streams import transport_picows
 from ringline.streams.client import Stream
-from ringline.streams.frames import AppFrame, ServerFrame, serialize_app
-from ringline.streams.parsing import parse_server
+from ringline.streams.frames import AppFrame, ServerFrame
 from ringline.streams.playlist import Decode, decode_file
 from ringline.streams.request import StreamEvent, StreamFrameSeen, StreamLimits, StreamRequest
 from ringline.streams.transport import Dial
+from ringline.streams.wire import parse_server, serialize_app
 
 STREAM = "32de0dea-53cb-4b21-89a4-9e1819c043bc"
 LOCAL = Guard(Policy(private=True))

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ringline.core.clock import MILLISECOND, SECOND
 from ringline.streams.formats import Audio
-from ringline.streams.frames import AppClear, AppIgnored, AppMark, AppMedia, InvalidMedia, serialize_app
+from ringline.streams.frames import AppClear, AppIgnored, AppMark, AppMedia, InvalidMedia
 from ringline.streams.request import (
     StreamConnected,
     StreamEnded,
@@ -39,6 +39,7 @@ from ringline.streams.session import (
     Session,
     State,
 )
+from ringline.streams.wire import serialize_app
 from tests.streams.apps import STREAM, request
 
 pytestmark = pytest.mark.unit

@@ -1,20 +1,15 @@
-"""The frames of a media stream, both ways (spec media-streaming §3 and §4). Pure.
+"""The frames of a media stream, both ways, as values (spec media-streaming §3 and §4); `wire` is their JSON.
 
-Every message is one text frame with one JSON object. Numbers in `sequence_number`, `chunk` and `timestamp`
-are decimal strings on the wire and integers here; audio is base64 on the wire and bytes here.
+Numbers in `sequence_number`, `chunk` and `timestamp` are decimal strings on the wire and integers here; audio
+is base64 on the wire and bytes here.
 """
 
-import base64
-import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
-
-import msgspec
+from datetime import datetime
+from typing import Literal
 
 from ringline.core.errors import ProtocolError
 
-VERSION = "1.0.0"
 AUTH_HEADER = "x-telnyx-streaming-auth-token"
 MAX_MARK_NAME = 4096
 """Characters; a mark's name is held until it is played, so it must be small."""
@@ -173,103 +168,3 @@ class AppIgnored:
 
 
 AppFrame = AppMedia | AppMark | AppClear | AppIgnored
-
-
-def media_frame(
-    stream_id: str, sequence: int, track: MediaTrack, chunk: int, timestamp_ms: int, payload: bytes
-) -> bytes:
-    """Write one `media` frame; `stream_id` must need no JSON escapes (a UUID does not).
-
-    By hand because this is what a stream does fifty times a second and track: a third of `msgspec`'s time.
-    """
-    return (
-        b'{"event":"media","sequence_number":"%d","media":{"track":"%b","chunk":"%d","timestamp":"%d",'
-        b'"payload":"%b"},"stream_id":"%b"}'
-    ) % (
-        sequence,
-        track.encode(),
-        chunk,
-        timestamp_ms,
-        binascii.b2a_base64(payload, newline=False),
-        stream_id.encode(),
-    )
-
-
-def serialize(frame: ServerFrame) -> bytes:
-    """Write a frame as we send it."""
-    match frame:
-        case Media():
-            return media_frame(
-                frame.stream_id, frame.sequence, frame.track, frame.chunk, frame.timestamp_ms, frame.payload
-            )
-        case Connected(token):
-            members: dict[str, Any] = {"event": "connected", "version": VERSION}
-            if token is not None:
-                members["connected"] = {AUTH_HEADER: token}
-        case Start():
-            members = {
-                "event": "start",
-                "sequence_number": str(frame.sequence),
-                "start": {
-                    "user_id": frame.user_id,
-                    "call_control_id": frame.call_control_id,
-                    "call_session_id": frame.call_session_id,
-                    "from": frame.from_,
-                    "to": frame.to,
-                    "tags": frame.tags,
-                    "client_state": frame.client_state,
-                    "custom_parameters": dict(frame.custom_parameters),
-                    "media_format": {
-                        "encoding": frame.media_format.encoding,
-                        "sample_rate": frame.media_format.sample_rate,
-                        "channels": frame.media_format.channels,
-                    },
-                },
-                "stream_id": frame.stream_id,
-            }
-        case Dtmf():
-            members = {
-                "event": "dtmf",
-                "stream_id": frame.stream_id,
-                "sequence_number": str(frame.sequence),
-                "occurred_at": _iso(frame.occurred_at),
-                "dtmf": {"digit": frame.digit},
-            }
-        case Mark():
-            members = {
-                "event": "mark",
-                "stream_id": frame.stream_id,
-                "sequence_number": str(frame.sequence),
-                "mark": {"name": frame.name},
-            }
-        case Error():
-            members = {
-                "event": "error",
-                "stream_id": frame.stream_id,
-                "payload": {"code": frame.code, "title": frame.title, "detail": frame.detail},
-            }
-        case Stop():
-            members = {
-                "event": "stop",
-                "sequence_number": str(frame.sequence),
-                "stream_id": frame.stream_id,
-                "stop": {"user_id": frame.user_id, "call_control_id": frame.call_control_id},
-            }
-    return msgspec.json.encode(members)
-
-
-def serialize_app(frame: AppFrame) -> bytes:
-    """Write a frame as an app sends it."""
-    match frame:
-        case AppMedia(payload):
-            return b'{"event":"media","media":{"payload":"%b"}}' % base64.b64encode(payload)
-        case AppMark(name):
-            return msgspec.json.encode({"event": "mark", "mark": {"name": name}})
-        case AppClear():
-            return b'{"event":"clear"}'
-        case AppIgnored(event):
-            return msgspec.json.encode({"event": event})
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -11,11 +11,10 @@ from enum import StrEnum
 from typing import Literal
 
 from ringline.core.errors import RinglineError
-from ringline.streams import formats, frames
+from ringline.streams import formats, frames, wire
 from ringline.streams.formats import Audio
 from ringline.streams.frames import FrameError, InvalidMedia, MediaTrack, RateLimited
 from ringline.streams.pace import Pace
-from ringline.streams.parsing import parse_app
 from ringline.streams.request import (
     ByteOrder,
     StreamConnected,
@@ -190,7 +189,7 @@ class Session:
         """The handshake is done."""
         self._move(Move.OPEN)
         return [
-            Send(frames.serialize(frames.Connected(self._request.auth_token))),
+            Send(wire.serialize(frames.Connected(self._request.auth_token))),
             self._seen("out", "connected"),
             Report(StreamConnected(self.id)),
         ]
@@ -237,7 +236,7 @@ class Session:
         )
         effects: list[Effect] = [
             Report(StreamStarted(self.id)),
-            Send(frames.serialize(start)),
+            Send(wire.serialize(start)),
             self._seen("out", "start", f"{to_app.codec}/{to_app.rate}"),
             OpenMedia(to_app, self._from_app()),
         ]
@@ -264,14 +263,14 @@ class Session:
         self._sequence += max(skipped, 0) + 1
         if self._swap:
             payload = formats.swapped(payload)
-        return frames.media_frame(self.id, self._sequence, track, chunk, timestamp_ms, payload)
+        return wire.media_frame(self.id, self._sequence, track, chunk, timestamp_ms, payload)
 
     def dtmf(self, digit: str, occurred_at: datetime) -> list[Effect]:
         """The leg's remote party pressed a key."""
         if self.state is not State.STREAMING:
             return []
         frame = frames.Dtmf(self.id, self._next(), occurred_at, digit)
-        return [Send(frames.serialize(frame)), self._seen("out", "dtmf")]
+        return [Send(wire.serialize(frame)), self._seen("out", "dtmf")]
 
     def stop(self) -> list[Effect]:
         """The call wants no more of the stream. Marks not yet heard are not owed any more (§3.5)."""
@@ -282,7 +281,7 @@ class Session:
         effects: list[Effect] = []
         if before is State.STREAMING:
             stop = frames.Stop(self.id, self._next(), self._request.user_id, self._request.call_control_id)
-            effects += [CloseMedia(), Send(frames.serialize(stop)), self._seen("out", "stop")]
+            effects += [CloseMedia(), Send(wire.serialize(stop)), self._seen("out", "stop")]
         if self.state is State.STOPPING:
             effects.append(Hangup(1000))
         return [*effects, Report(StreamEnded(self.id, "server"))]
@@ -299,7 +298,7 @@ class Session:
         if self.state is not State.STREAMING:
             return []
         try:
-            match parse_app(message):
+            match wire.parse_app(message):
                 case frames.AppMedia(payload):
                     return self._play(payload, now_ns, backlog_ms)
                 case frames.AppMark(name):
@@ -323,7 +322,7 @@ class Session:
             return []
         frame = frames.Error(self.id, error.code, str(error)[:DETAIL])
         return [
-            Send(frames.serialize(frame), droppable=True),
+            Send(wire.serialize(frame), droppable=True),
             self._seen("out", "error", f"{error.code} {frame.detail}"),
         ]
 
@@ -375,7 +374,7 @@ class Session:
         while self._marks and self._marks[0][0] <= up_to:
             _, name = self._marks.popleft()
             frame = frames.Mark(self.id, self._next(), name)
-            effects += [Send(frames.serialize(frame)), self._seen("out", "mark", name)]
+            effects += [Send(wire.serialize(frame)), self._seen("out", "mark", name)]
         return effects
 
     def _next(self) -> int:

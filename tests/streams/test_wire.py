@@ -28,11 +28,8 @@ from ringline.streams.frames import (
     ServerFrame,
     Start,
     Stop,
-    media_frame,
-    serialize,
-    serialize_app,
 )
-from ringline.streams.parsing import parse_app, parse_server
+from ringline.streams.wire import media_frame, parse_app, parse_server, serialize, serialize_app
 
 pytestmark = pytest.mark.unit
 
