@@ -5,7 +5,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from ringline.speech.cache import ClauseCache
 from ringline.speech.plan import Said, Silence, plan
 from ringline.speech.synthesis import (
     SAMPLE_BYTES,
@@ -20,6 +22,8 @@ from ringline.workers import Busy
 
 log = logging.getLogger(__name__)
 
+Cast = list[tuple[Speaker, LocalVoice]]
+
 INSTALL = "Install the extra `ringline[speech]`, or set a remote speech engine"
 
 
@@ -32,15 +36,28 @@ class SpeechSettings:
 
 
 class SpeechService:
-    """A `Synthesizer` over the engines that are there."""
+    """A `Synthesizer` over the engines that are there, the first that can speak a language preferred."""
 
-    def __init__(self, speakers: Sequence[Speaker], settings: SpeechSettings | None = None) -> None:
+    def __init__(
+        self,
+        speakers: Sequence[Speaker],
+        settings: SpeechSettings | None = None,
+        cache: ClauseCache | None = None,
+    ) -> None:
         self._speakers = tuple(speakers)
         self._settings = settings or SpeechSettings()
+        self._cache = cache or ClauseCache()
         self._speaking = 0
 
     async def start(self) -> None:
-        """Nothing is loaded yet: engines start with their first clause."""
+        """Open the cache. Engines start with their first clause; `warm` starts the best one now."""
+        await self._cache.open()
+
+    async def warm(self) -> None:
+        """Load the best engine; raises `SpeechUnavailable` when there is none or it cannot be loaded."""
+        if not self._speakers:
+            raise SpeechUnavailable("No speech engine is installed", INSTALL)
+        await self._speakers[0].start()
 
     async def stop(self) -> None:
         """End every engine."""
@@ -58,7 +75,7 @@ class SpeechService:
         """The voice that speaks a request; raises `UnknownVoice` or `SpeechUnavailable`."""
         return self._cast(request)[0][1]
 
-    def _cast(self, request: SpeechRequest) -> list[tuple[Speaker, LocalVoice]]:
+    def _cast(self, request: SpeechRequest) -> Cast:
         """Who can speak a request, best first: one voice of each engine that is ready."""
         name = parse(request.voice)
         able = [
@@ -78,30 +95,33 @@ class SpeechService:
         if self._speaking >= self._settings.utterances:
             raise Busy(f"{self._speaking} utterances are being spoken", 1)
         self._speaking += 1
-        coming: deque[asyncio.Task[PcmChunk]] = deque()
+        rest = iter(parts)
+        # The first part has the engine to itself, for the listener waits for it; the others are made ahead.
+        coming = deque(self._begin(part, request, cast) for part in islice(rest, 1))
         try:
-            for part in parts:
-                coming.append(asyncio.create_task(self._sound(part, request, cast)))
-                if len(coming) > self._settings.ahead:
-                    yield await coming.popleft()
             while coming:
-                yield await coming.popleft()
+                chunk = await coming[0]
+                coming.popleft()
+                missing = self._settings.ahead - len(coming)
+                coming.extend(self._begin(part, request, cast) for part in islice(rest, missing))
+                yield chunk
         finally:
             self._speaking -= 1
             for task in coming:
                 task.cancel()
             await asyncio.gather(*coming, return_exceptions=True)
 
-    async def _sound(
-        self, part: Said | Silence, request: SpeechRequest, cast: list[tuple[Speaker, LocalVoice]]
-    ) -> PcmChunk:
+    def _begin(self, part: Said | Silence, request: SpeechRequest, cast: Cast) -> asyncio.Task[PcmChunk]:
+        return asyncio.create_task(self._sound(part, request, cast))
+
+    async def _sound(self, part: Said | Silence, request: SpeechRequest, cast: Cast) -> PcmChunk:
         if isinstance(part, Silence):
             return PcmChunk(quiet(part.ms, request.rate), request.rate, "", "")
         failures: list[SpeechUnavailable] = []
         for speaker, voice in cast:
             utterance = Utterance(part.spoken, voice, request.rate, part.speed)
             try:
-                pcm = await speaker.say(utterance, request.priority)
+                pcm = await self._said(speaker, utterance, request)
             except SpeechUnavailable as error:
                 log.warning("%s failed, trying the next engine: %s", voice.id, error)
                 failures.append(error)
@@ -109,6 +129,14 @@ class SpeechService:
                 pause = quiet(part.pause_ms, request.rate)
                 return PcmChunk(pcm + pause, request.rate, part.given, voice.id)
         raise failures[0]
+
+    async def _said(self, speaker: Speaker, utterance: Utterance, request: SpeechRequest) -> bytes:
+        if not request.cached:
+            return await speaker.say(utterance, request.priority)
+        if (pcm := await self._cache.get(utterance)) is None:
+            pcm = await speaker.say(utterance, request.priority)
+            await self._cache.put(utterance, pcm)
+        return pcm
 
 
 def quiet(ms: int, rate: int) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 FIRST_CLAUSE = 60
 LONGEST_CLAUSE = 220
-SHORTEST_CLAUSE = 12
+SHORTEST_CLAUSE = 8
 
 SENTENCE_PAUSE_MS = 220
 COMMA_PAUSE_MS = 90
@@ -48,6 +48,7 @@ ABBREVIATIONS = frozenset(
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 SPACE = re.compile(r"[^\S\n]+")
 END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s|$)|[。！？।]+|\n+|[;:](?=\s)")
+INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")
 COMMA = re.compile(r"[,–—](?=\s)|[，、]")
 
 
@@ -93,28 +94,33 @@ def _sentences(text: str) -> list[str]:
 
 def _abbreviated(text: str, start: int, stop: int) -> bool:
     word = text[max(start, stop - 12) : stop].rpartition(" ")[2].lower()
-    return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha())
+    return word in ABBREVIATIONS or INITIALS.fullmatch(word) is not None
 
 
 def _pieces(sentence: str, limit: int) -> list[str]:
     """Cut one sentence: only its first piece keeps to `limit`, the rest to `LONGEST_CLAUSE`."""
     pieces: list[str] = []
     while len(sentence) > limit:
-        cut = _cut(sentence, limit)
+        cut = _first_cut(sentence) if limit < LONGEST_CLAUSE else _cut(sentence)
         pieces.append(sentence[:cut].strip())
         sentence = sentence[cut:].strip()
         limit = LONGEST_CLAUSE
     return [*pieces, sentence] if sentence else pieces
 
 
-def _cut(sentence: str, limit: int) -> int:
-    commas = [comma.end() for comma in COMMA.finditer(sentence, SHORTEST_CLAUSE, limit)]
-    if commas:
-        return commas[-1]
-    # No comma in reach: a first clause runs on to the next one rather than break where nobody breathes.
-    if later := COMMA.search(sentence, limit, LONGEST_CLAUSE):
-        return later.end()
+def _first_cut(sentence: str) -> int:
+    """At the first comma; a first clause without one runs on rather than break where nobody breathes."""
+    if comma := COMMA.search(sentence, SHORTEST_CLAUSE, LONGEST_CLAUSE):
+        return comma.end()
+    return _cut(sentence)
+
+
+def _cut(sentence: str) -> int:
+    """At the last comma in reach, or else the last blank."""
     if len(sentence) <= LONGEST_CLAUSE:
         return len(sentence)
+    commas = [comma.end() for comma in COMMA.finditer(sentence, SHORTEST_CLAUSE, LONGEST_CLAUSE)]
+    if commas:
+        return commas[-1]
     blank = sentence.rfind(" ", SHORTEST_CLAUSE, LONGEST_CLAUSE)
     return blank if blank > 0 else LONGEST_CLAUSE
