@@ -53,7 +53,7 @@ class StackSettings:
     ringing_repeat_s: int = 60
     """A provisional response is sent again this often, so that no proxy gives up (RFC 3261 §13.3.1.1)."""
     ring_limit_s: int = 660
-    """Our INVITE is cancelled after this long without a final response; above the API's longest timeout."""
+    """A call that nobody answers is given up after this long, either way; above the API's longest timeout."""
     register_min_s: int = 60
     register_max_s: int = 3600
     register_default_s: int = 3600

@@ -43,8 +43,9 @@ class InboundCall:
         transaction.to_tag = dialog.id.local_tag
         transaction.handle = handle
         self.dialog_key = (dialog.call_id, dialog.id.local_tag)
-        if request.expires:
-            stack.timers.arm(self, EXPIRES, stack.after(request.expires))
+        # Without the caller's own limit, ours: a caller whose CANCEL never comes must not ring for ever.
+        limit_s = stack.settings.ring_limit_s
+        stack.timers.arm(self, EXPIRES, stack.after(min(request.expires or limit_s, limit_s)))
 
     def session_for(self, remote_tag: str) -> Session | None:
         """The session of the dialog with this remote tag."""
@@ -126,7 +127,7 @@ class InboundCall:
         self._calls.forget(self)
 
     def wake(self, timer: str) -> None:
-        """Ring again, or the INVITE's Expires has run out (§13.3.1)."""
+        """Ring again, or the INVITE's Expires or our own limit has run out (§13.3.1)."""
         if timer == RING:
             self._ring()
         else:
