@@ -321,8 +321,9 @@ class DigitDetector:
     """Hears digits in the audio itself: eight Goertzel filters over blocks of 12.75 ms.
 
     The limits follow ITU-T Q.24: a digit lasts 40 ms or more, its tones differ by at most 8 dB, each stands
-    8 dB above its group and −33 dB of full scale, and together they are nearly all that is heard, which is
-    what keeps speech from dialling. Two equal blocks begin a digit, two others end it.
+    8 dB above its group and −33 dB of full scale, and together they are most of what is heard, which keeps
+    speech from dialling. Two equal blocks begin a digit; three others end it, as a dropout of 10 ms may
+    spoil two.
     """
 
     def __init__(self, rate: int) -> None:
@@ -380,8 +381,8 @@ class DigitDetector:
         high = self.powers[column]
         if low > 6.31 * high or high > 6.31 * low:
             return -1
-        # Two tones alone would reach N/2 times the energy; 0.8 leaves room for noise and 1.5 % of detuning.
-        if low + high < 0.8 * energy * self.block / 2:
+        # Two tones alone would reach N/2 times the energy; 0.7 leaves room for noise and 1.5 % of detuning.
+        if low + high < 0.7 * energy * self.block / 2:
             return -1
         return self.key_codes[4 * row + column - 4]
 
@@ -406,7 +407,7 @@ class DigitDetector:
                 self.misses = 0
                 return
             self.misses += 1
-            if self.misses < 2:
+            if self.misses < 3:
                 self.candidate = heard
                 return
             self.c_finish()
