@@ -13,7 +13,7 @@ from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
 from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.ports import ApiDeps
-from ringline.api.routes import actions, applications, calls, operations
+from ringline.api.routes import actions, applications, calls, connections, numbers, operations
 from ringline.core.errors import ApiError
 from ringline.store.applications import SubdomainTaken
 from ringline.store.connections import UserNameTaken
@@ -22,7 +22,7 @@ from ringline.store.media import MediaNameTaken
 from ringline.store.numbers import NumberTaken
 
 # Commands first: routes are tried in order, and these are the ones that must be quick.
-ROUTERS = (actions.router, calls.router, applications.router)
+ROUTERS = (actions.router, calls.router, applications.router, connections.router, numbers.router)
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorEnvelope, "description": "What is wrong, with the field that it is wrong in."},

@@ -58,6 +58,10 @@ class NumberQuery:
 
     phone_number: str | None = None
     """Part of the number; digits only are compared."""
+    starts_with: tuple[str, ...] | None = None
+    """With one of these."""
+    starts_not_with: tuple[str, ...] = ()
+    """With none of these."""
     connection_id: str | None = None
     connection_name: str | None = None
     connection_name_contains: str | None = None
@@ -230,6 +234,9 @@ def _conditions(query: NumberQuery) -> list[sa.ColumnElement[bool]]:
     if query.phone_number:
         digits = "".join(letter for letter in query.phone_number if letter.isdigit())
         found.append(one.phone_number.contains(digits))
+    if query.starts_with is not None:
+        found.append(sa.or_(sa.false(), *(one.phone_number.startswith(code) for code in query.starts_with)))
+    found += [~one.phone_number.startswith(code) for code in query.starts_not_with]
     if query.connection_id is not None:
         found.append(one.connection_id == query.connection_id)
     if query.status is not None:
