@@ -202,7 +202,12 @@ class Runner:
             if not reply.done():
                 reply.set_result(result)
         for effect in effects:
-            self._perform(desk, effect)
+            try:
+                self._perform(desk, effect)
+            except Exception:  # the edge to other rooms: one leg's mishap must not stop its mailbox
+                self._log.exception(
+                    "an effect failed", effect=type(effect).__name__, leg=desk.leg.facts.leg_id
+                )
 
     def _decide(self, desk: Desk, mail: Mail) -> tuple[CommandResult, list[Effect], list[AnyBody]]:
         leg = desk.leg

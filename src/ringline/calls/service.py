@@ -10,6 +10,7 @@ from ringline.calls.options import DialTarget
 from ringline.calls.runner import Runner
 from ringline.calls.state import Application, Facts, Instant, JoinOptions, Leg, OnAnswer, RingGroup, State
 from ringline.core.clock import Clock
+from ringline.core.errors import ApiError
 from ringline.core.ids import Ids
 
 
@@ -27,6 +28,9 @@ class Directory(Protocol):
 
     async def remember_dial(self, account_id: str, command_id: str, info: CallInfo) -> None:
         """Keep the answer for a repeat."""
+
+    async def forget_dial(self, account_id: str, command_id: str) -> None:
+        """The dial was refused: the same id may be tried again."""
 
 
 class CallService:
@@ -48,10 +52,20 @@ class CallService:
 
     async def dial(self, account_id: str, dial: Dial) -> CallInfo:
         """Place a call to one target, or to several that ring together."""
-        if dial.command_id:
-            first = await self._directory.repeated_dial(account_id, dial.command_id)
-            if first:
-                return first
+        if dial.command_id is None:
+            return await self._dial(account_id, dial)
+        first = await self._directory.repeated_dial(account_id, dial.command_id)
+        if first:
+            return first
+        try:
+            info = await self._dial(account_id, dial)
+        except ApiError:
+            await self._directory.forget_dial(account_id, dial.command_id)
+            raise
+        await self._directory.remember_dial(account_id, dial.command_id, info)
+        return info
+
+    async def _dial(self, account_id: str, dial: Dial) -> CallInfo:
         application = self._directory.application(account_id, dial.connection_id)
         if application is None:
             raise errors.bad_request(
@@ -62,8 +76,6 @@ class CallService:
         self._check_channels(application, len(dial.targets))
         legs = self._legs(dial, application, link)
         info = describe(legs[0], self._clock, alive=False)
-        if dial.command_id:
-            await self._directory.remember_dial(account_id, dial.command_id, info)
         for leg in legs:
             await self._runner.begin(leg)
         return info

@@ -10,7 +10,8 @@ from ringline.calls.options import InlineAudio, StoredAudio, UrlAudio, Utterance
 from ringline.core.clock import SECOND, Clock
 from ringline.core.net import Guard
 from ringline.media import files
-from ringline.speech.synthesis import SpeechRequest, SpeechService
+from ringline.speech.service import SpeechService
+from ringline.speech.synthesis import SpeechRequest
 
 CACHE_NS = 300 * SECOND
 """How long a downloaded file is played again without a new download (`cache_audio`)."""
@@ -58,8 +59,8 @@ class SpokenSound:
         said: list[bytes] = []
         wanted = self._utterance
         request = SpeechRequest(
-            text=wanted.text,
-            markup=wanted.markup,
+            text=None if wanted.markup else wanted.text,
+            ssml=wanted.text if wanted.markup else None,
             voice=wanted.voice,
             language=wanted.language,
             rate=rate,

@@ -1,15 +1,15 @@
 """Writes what a leg decided: timeline, events and the leg's row, in one transaction (design: webhooks)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from ringline.calls.options import WebhookOptions
 from ringline.calls.state import Application, Instant, Leg, State
 from ringline.core.ids import Ids
+from ringline.store import legs as rows
 from ringline.store.db import Store
-from ringline.store.tables import legs
 from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import AnyBody, Entry, WebhookQueued
 from ringline.webhooks import policy
@@ -22,7 +22,7 @@ class _Page:
     """What the ledger remembers of a leg between commits."""
 
     seq: int = 0
-    row: Mapping[str, object] = field(default_factory=dict)
+    row: rows.Leg | None = None
 
 
 class StoreLedger:
@@ -52,8 +52,7 @@ class StoreLedger:
         first_event = page.seq + len(entries) + 1
         numbered = [replace(event, leg_seq=first_event + number) for number, event in enumerate(queued)]
         row = row_of(leg, self._node, hooks)
-        changed = {name: value for name, value in row.items() if page.row.get(name, ...) != value}
-        await self._store.tx(_write, leg.id, written, numbered, changed, new=not page.row)
+        await self._store.tx(_write, row, page.row, written, numbered)
         page.seq += len(bodies)
         page.row = row
         if leg.state is State.ENDED and not leg.recordings:
@@ -87,45 +86,44 @@ def hooks_of(application: Application, options: WebhookOptions) -> policy.Hooks:
     )
 
 
-def row_of(leg: Leg, node: str, hooks: policy.Hooks) -> dict[str, object]:
-    """The leg as the table keeps it."""
+def row_of(leg: Leg, node: str, hooks: policy.Hooks) -> rows.Leg:
+    """The leg as the store keeps it."""
     facts, end = leg.facts, leg.end
-    return {
-        "account_id": facts.application.account_id,
-        "leg_id": facts.leg_id,
-        "session_id": facts.session_id,
-        "connection_id": facts.application.connection_id,
-        "direction": facts.direction,
-        "from_": facts.from_,
-        "to": facts.to,
-        "state": leg.state.value,
-        "alive": leg.state is not State.ENDED,
-        "node": node,
-        "client_state": leg.client_state,
-        "started_at": facts.started.utc,
-        "answered_at": leg.answered.utc if leg.answered else None,
-        "ended_at": leg.ended.utc if leg.ended else None,
-        "hangup_cause": end.cause if end else None,
-        "hangup_source": end.source if end else None,
-        "sip_hangup_cause": end.sip if end else None,
-        "recording_id": leg.first_recording or leg.on_answer.recording_id,
-        "webhooks": hooks,
-    }
+    return rows.Leg(
+        call_control_id=leg.id,
+        account_id=facts.application.account_id,
+        leg_id=facts.leg_id,
+        session_id=facts.session_id,
+        connection_id=facts.application.connection_id,
+        direction=facts.direction,
+        from_=facts.from_,
+        to=facts.to,
+        state=leg.state.value,
+        alive=leg.state is not State.ENDED,
+        node=node,
+        started_at=facts.started.utc,
+        webhooks=hooks,
+        client_state=leg.client_state,
+        answered_at=leg.answered.utc if leg.answered else None,
+        ended_at=leg.ended.utc if leg.ended else None,
+        hangup_cause=end.cause if end else None,
+        hangup_source=end.source if end else None,
+        sip_hangup_cause=end.sip if end else None,
+        recording_id=leg.first_recording or leg.on_answer.recording_id,
+    )
 
 
 def _write(
     conn: sa.Connection,
-    call_control_id: str,
+    row: rows.Leg,
+    before: rows.Leg | None,
     entries: Sequence[Entry],
     events: Sequence[QueuedEvent],
-    changed: Mapping[str, object],
-    *,
-    new: bool,
 ) -> None:
-    if new:
-        conn.execute(legs.insert().values(call_control_id=call_control_id, **changed))
-    elif changed:
-        conn.execute(legs.update().where(legs.c.call_control_id == call_control_id).values(**changed))
+    if before is None:
+        rows.add_leg(conn, row)
+    elif row != before:
+        rows.save_leg(conn, row)
     timeline_log.append(conn, entries)
     for event in events:
         queue_event(conn, event)

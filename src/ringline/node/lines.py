@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ringline.calls.inputs import (
     Answered,
     Cancelled,
+    DigitHeard,
     Failed,
     HoldChanged,
     HungUp,
@@ -17,6 +18,7 @@ from ringline.calls.inputs import (
 from ringline.calls.options import DialTarget, Header
 from ringline.calls.state import Leg
 from ringline.core import log
+from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.media.plane import LocalMedia, MediaPlane, NoFreePort, RemoteMedia
 from ringline.node.targets import Targets
@@ -27,6 +29,7 @@ from ringline.sip.sdp import SdpError
 from ringline.timeline.entries import AnyBody, SipMessage
 
 SAMPLE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "L16": 16000, "OPUS": 16000, "AMR-WB": 16000}
+DTMF_RELAY = "application/dtmf-relay"
 EARLY_MESSAGES = 64
 """SIP messages kept for calls that are not known yet: their INVITE is seen before it is routed."""
 
@@ -71,6 +74,7 @@ class SipLines:
         plane: MediaPlane,
         targets: Targets,
         advertised: Advertised,
+        clock: Clock,
         ids: Ids,
         post: Post,
         full_trace: bool,
@@ -79,6 +83,7 @@ class SipLines:
         self._plane = plane
         self._targets = targets
         self._advertised = advertised
+        self._clock = clock
         self._ids = ids
         self._post = post
         self._full_trace = full_trace
@@ -189,6 +194,16 @@ class SipLines:
         self._early.pop(handle, None)
         self._endpoint.refuse(handle, status)
 
+    def send_info_digits(self, call: str, digits: str, duration_ms: int) -> None:
+        """Send digits as SIP INFO (application/dtmf-relay), one request each."""
+        line = self._lines.get(call)
+        if line is None:
+            return
+        for digit in digits:
+            if digit not in "wW":
+                body = f"Signal={digit}\r\nDuration={duration_ms}\r\n"
+                self._endpoint.info(line.handle, DTMF_RELAY, body.encode())
+
     # What SIP tells
 
     def on_event(self, event: sip.Event) -> None:
@@ -217,8 +232,15 @@ class SipLines:
                 self._acked(line, sdp)
             case sip.CallReoffered(_, sdp):
                 self._reoffered(line, sdp)
+            case sip.InfoReceived(_, content_type, body):
+                self._informed(line, content_type, body)
             case _:
                 pass
+
+    def _informed(self, line: Line, content_type: str, body: bytes) -> None:
+        digit = digit_of_info(content_type, body)
+        if digit:
+            self._post(line.call, DigitHeard(*digit, self._clock.utc()))
 
     def _progress(self, line: Line, status: int, sdp: bytes) -> None:
         media = bool(sdp) and self._take_answer(line, sdp)
@@ -297,7 +319,7 @@ class SipLines:
                 payload_type=selected.payload_type,
                 ptime_ms=selected.ptime_ms,
                 dtmf_payload_type=selected.dtmf_payload_type,
-                direction=selected.direction,
+                direction=selected.direction.value,
                 rtcp_port=selected.remote_rtcp_port,
             ),
         )
@@ -340,6 +362,24 @@ class SipLines:
         self._early.setdefault(seen.handle, []).append(message)
         while len(self._early) > EARLY_MESSAGES:
             self._early.popitem(last=False)
+
+
+def digit_of_info(content_type: str, body: bytes) -> tuple[str, int] | None:
+    """The key and its milliseconds of a DTMF INFO, or None where it holds none."""
+    kind = content_type.partition(";")[0].strip().lower()
+    text = body.decode("ascii", "replace")
+    if kind == "application/dtmf":
+        fields = {"signal": text.strip()}
+    elif kind == DTMF_RELAY:
+        pairs = (row.partition("=") for row in text.splitlines())
+        fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    else:
+        return None
+    digit = fields.get("signal", "").upper()
+    length = fields.get("duration", "")
+    if len(digit) != 1 or digit not in "0123456789*#ABCD":
+        return None
+    return digit, int(length) if length.isdigit() and len(length) < 6 else 250
 
 
 def _sip_headers(headers: tuple[Header, ...]) -> tuple[sip.SipHeader, ...]:

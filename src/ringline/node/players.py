@@ -12,8 +12,9 @@ from ringline.calls.state import Leg
 from ringline.core import log
 from ringline.core.errors import RinglineError
 from ringline.core.net import FetchError
-from ringline.media import plane as media
-from ringline.media.plane import MediaPlane, PlayoutFeed
+from ringline.media import events as media
+from ringline.media.feed import BLOCK, PlayoutFeed
+from ringline.media.plane import MediaPlane
 from ringline.node.audio import AudioLibrary, Sound
 from ringline.timeline.entries import AnyBody
 
@@ -132,12 +133,9 @@ class MediaPlayers:
             self._fail(play.playout, "failed", str(error))
 
     async def _feed(self, item: _Item, play: Play, sound: Sound) -> None:
-        feeds = [
-            self._plane.play(target, play.playout, overlay=play.overlay)
-            for target in play.targets
-            if self._plane.has_leg(target)
-        ]
-        item.playing = {feed.leg for feed in feeds}
+        targets = [target for target in play.targets if self._plane.has_leg(target)]
+        feeds = [self._plane.play(target, play.playout, overlay=play.overlay) for target in targets]
+        item.playing = set(targets)
         try:
             async with asyncio.TaskGroup() as group:
                 for feed in feeds:
@@ -163,10 +161,10 @@ async def _fill(feed: PlayoutFeed, sound: Sound, loop: int, item: _Item) -> None
     rounds = 0
     while not item.stopped and (loop == 0 or rounds < loop):
         async for block in sound.blocks(feed.rate):
-            await feed.ready()
-            if item.stopped or feed.closed:
-                return
-            feed.write(block)
+            for start in range(0, len(block), BLOCK):
+                if not await feed.ready():
+                    return
+                feed.write(block[start : start + BLOCK])
         rounds += 1
     feed.end()
 

@@ -68,7 +68,7 @@ def route(
     if called.from_user in picture.phones and called.credential_user is None:
         return Prove()
     number = normal_number(called.user)
-    connection = picture.numbers.get(number)
+    connection = picture.numbers.get(number, "")
     if connection in picture.applications:
         return ToApplication(picture.applications[connection])
     if connection in picture.phones_by_connection:

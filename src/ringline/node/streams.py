@@ -10,10 +10,11 @@ from ringline.calls.state import Leg
 from ringline.core.clock import Clock
 from ringline.core.net import Guard, Target
 from ringline.core.settings import StreamSettings
-from ringline.media import files
-from ringline.media.plane import MarkReached, MediaPlane
+from ringline.media.events import MarkReached
+from ringline.media.plane import MediaPlane
 from ringline.streams import request as streams
 from ringline.streams.client import Stream
+from ringline.streams.playlist import decode_file
 from ringline.timeline.entries import AnyBody, StreamControl
 from ringline.timeline.entries import MarkReached as MarkNoted
 
@@ -43,7 +44,7 @@ class AppStreams:
             resolve=self._resolve,
             on_event=lambda event: self._heard(leg.id, event),
             settings=self._settings,
-            decode=files.decode,
+            decode=decode_file,
         )
         self._streams[stream] = running
         self._keep(asyncio.create_task(running.connect(), name=f"stream {stream}"))
