@@ -1,6 +1,7 @@
 """Engines that misbehave on request; they run in real children of the tests."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -34,7 +35,8 @@ class Script:
             case b"die":
                 os.kill(os.getpid(), int(rest))
             case b"print":
-                print(rest.decode(), flush=True)
+                sys.stdout.write(rest.decode())
+                sys.stdout.flush()
                 yield b"printed"
             case b"allocate":
                 yield str(len(bytearray(int(rest)))).encode()
