@@ -11,6 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
 
 from ringline.core.clock import Clock, SystemClock
+from ringline.core.errors import RinglineError
 from ringline.core.net import Guard, Policy, Target
 from ringline.core.settings import StreamSettings
 from ringline.streams import transport_picows
@@ -141,7 +142,9 @@ class ScriptedTap:
 @dataclass
 class ScriptedInject:
     options: dict[str, Any]
+    rate: int = 8000
     backlog_ms: float = 0.0
+    full: bool = False
     done: list[tuple[str, object]] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -149,11 +152,15 @@ class ScriptedInject:
         self.done.append((what, value))
         self.heard.set()
 
-    def write(self, payload: bytes) -> None:
-        self._note("write", payload)
+    def write(self, payload: bytes) -> bool:
+        if not self.full:
+            self._note("write", payload)
+        return not self.full
 
-    def write_pcm(self, samples: bytes) -> None:
-        self._note("pcm", samples)
+    def write_pcm(self, pcm: bytes) -> bool:
+        if not self.full:
+            self._note("pcm", pcm)
+        return not self.full
 
     def mark(self, name: str) -> None:
         self._note("mark", name)
@@ -178,10 +185,14 @@ class ScriptedPlane:
 
     taps: list[ScriptedTap] = field(default_factory=list)
     injects: list[ScriptedInject] = field(default_factory=list)
+    rate: int = 8000
+    busy: bool = False
 
     def open_tap(
         self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int
     ) -> ScriptedTap:
+        if self.busy:
+            raise RinglineError("the leg has as many taps as it can have")
         options = {"leg": leg, "tap": tap, "in": inbound, "out": outbound, "codec": codec, "rate": rate}
         self.taps.append(ScriptedTap(options))
         return self.taps[-1]
@@ -190,7 +201,7 @@ class ScriptedPlane:
         self, leg: str, stream: str, *, codec: str, rate: int, target: Literal["self", "opposite", "both"]
     ) -> ScriptedInject:
         options = {"leg": leg, "stream": stream, "codec": codec, "rate": rate, "target": target}
-        self.injects.append(ScriptedInject(options))
+        self.injects.append(ScriptedInject(options, rate=self.rate))
         return self.injects[-1]
 
     @property

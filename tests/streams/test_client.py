@@ -119,6 +119,7 @@ async def test_the_app_plays_marks_and_clears(
 
 
 async def test_an_mp3_is_decoded_and_queued(app: App, plane: ScriptedPlane, events: Events) -> None:
+    plane.rate = 16000
     async with streaming(request(app.url, bidirectional_mode="mp3"), plane, events) as stream:
         await stream.connect()
         begin(stream, "G722", 16000)
@@ -364,3 +365,28 @@ async def test_begin_before_connect_is_our_mistake(app: App, plane: ScriptedPlan
     async with streaming(request(app.url), plane, events) as stream:
         with pytest.raises(IllegalMove, match="cannot begin while it is idle"):
             begin(stream)
+
+
+async def test_a_call_without_room_for_more_audio(app: App, plane: ScriptedPlane, events: Events) -> None:
+    async with streaming(request(app.url), plane, events) as stream:
+        await stream.connect()
+        begin(stream)
+        plane.inject.full = True
+        await send(await app.socket(), AppMedia(b"x"))
+        assert (await app.next(Error)).code == 100005
+
+
+async def test_a_leg_without_room_for_a_stream(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    plane.busy = True
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        assert (await app.next(Error)).code == 100002
+        socket = await app.socket()
+        await socket.wait_closed()
+        assert socket.close_code == 1011
+    assert plane.inject.done == [("close", None)]
+    assert isinstance(events.outcomes[-1], StreamFailed)
+    assert events.outcomes[-1].detail == "no audio for the stream: the leg has as many taps as it can have"

@@ -52,7 +52,7 @@ def playlist(
     reject: Callable[[FrameError], None] = lambda _: None,
     limits: StreamLimits | None = None,
 ) -> Playlist:
-    return Playlist(inject, 8000, decode=decode, limits=limits or StreamLimits(), reject=reject)
+    return Playlist(inject, decode=decode, limits=limits or StreamLimits(), reject=reject)
 
 
 async def test_files_and_marks_keep_their_order(inject: ScriptedInject) -> None:
@@ -128,6 +128,17 @@ async def test_how_much_audio_may_wait(inject: ScriptedInject, refused: list[Fra
     files.add(bytes(16_000))
     files.add(bytes(8_000))
     assert await inject.until(1) == [("pcm", bytes(8_000))]
+    assert [error.code for error in refused] == [100005]
+
+
+async def test_a_call_without_room(inject: ScriptedInject, refused: list[FrameError]) -> None:
+    inject.full = True
+    held = Held()
+    files = playlist(inject, held, refused.append)
+    files.add(b"much")
+    files.mark("end")
+    held.go.release()
+    assert await inject.until(1) == [("mark", "end")]
     assert [error.code for error in refused] == [100005]
 
 

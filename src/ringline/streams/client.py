@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ringline.core.clock import Clock
+from ringline.core.errors import RinglineError
 from ringline.core.settings import StreamSettings
 from ringline.streams import session as effects
 from ringline.streams import transport_picows
 from ringline.streams.formats import Audio
-from ringline.streams.frames import FrameError
+from ringline.streams.frames import FrameError, RateLimited
 from ringline.streams.keepalive import Beat, Keepalive
 from ringline.streams.playlist import Decode, Playlist, decode_file
 from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap, TapFrame
@@ -166,8 +167,7 @@ class Stream:
                 case effects.Report(event):
                     self._on_event(event)
                 case effects.Play(payload):
-                    if self._inject is not None:
-                        self._inject.write(payload)
+                    self._play(payload)
                 case effects.PlayFile(file):
                     if self._playlist is not None:
                         self._playlist.add(file)
@@ -176,7 +176,8 @@ class Stream:
                 case effects.ClearAudio():
                     self._clear()
                 case effects.OpenMedia(to_app, from_app):
-                    self._open(to_app, from_app)
+                    if not self._opened(to_app, from_app):
+                        return
                 case effects.CloseMedia():
                     self._close_media()
                 case effects.Hangup(code):
@@ -192,6 +193,15 @@ class Stream:
         if self._transport.unsent > self._limits.unread_bytes:
             self._transport.abort("the app does not read what it asked for")
 
+    def _opened(self, to_app: Audio, from_app: Audio | None) -> bool:
+        try:
+            self._open(to_app, from_app)
+        except RinglineError as error:
+            # The leg went away in this moment, or has as many streams and recordings as it can.
+            self._perform(self._session.fail(f"no audio for the stream: {error}"))
+            return False
+        return True
+
     def _open(self, to_app: Audio, from_app: Audio | None) -> None:
         request = self.request
         self._inject = self._plane.open_inject(
@@ -204,7 +214,6 @@ class Stream:
         if request.bidirectional_mode == "mp3":
             self._playlist = Playlist(
                 self._inject,
-                self._leg_rate,
                 decode=self._decode,
                 limits=self._limits,
                 reject=self._reject,
@@ -240,6 +249,10 @@ class Stream:
             transport.send(self._session.media(frame.track, frame.chunk, frame.timestamp_ms, frame.payload))
         while len(waiting) > KEPT:
             waiting.popleft()
+
+    def _play(self, payload: bytes) -> None:
+        if self._inject is not None and not self._inject.write(payload):
+            self._reject(RateLimited("the call has no room for more audio"))
 
     def _mark(self, name: str) -> None:
         if self._playlist is not None:

@@ -34,14 +34,12 @@ class Playlist:
     def __init__(
         self,
         inject: Inject,
-        rate: int,
         *,
         decode: Decode,
         limits: StreamLimits,
         reject: Callable[[FrameError], None],
     ) -> None:
         self._inject = inject
-        self._rate = rate
         self._decode = decode
         self._limits = limits
         self._reject = reject
@@ -86,7 +84,9 @@ class Playlist:
                 self._inject.mark(item)
                 continue
             try:
-                self._play(await asyncio.to_thread(self._decode, item, self._rate, self._limits.buffer))
+                self._play(
+                    await asyncio.to_thread(self._decode, item, self._inject.rate, self._limits.buffer)
+                )
             except FrameError as error:
                 self._reject(error)
             except Exception:
@@ -96,7 +96,8 @@ class Playlist:
         self._task = None
 
     def _play(self, samples: bytes) -> None:
-        ahead = self._inject.backlog_ms / 1000 + len(samples) / 2 / self._rate
+        ahead = self._inject.backlog_ms / 1000 + len(samples) / 2 / self._inject.rate
         if ahead > self._limits.buffer:
             raise RateLimited(f"{ahead:.0f} s of audio would wait; at most {self._limits.buffer:g} s")
-        self._inject.write_pcm(samples)
+        if not self._inject.write_pcm(samples):
+            raise RateLimited("the call has no room for more audio")

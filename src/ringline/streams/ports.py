@@ -54,16 +54,21 @@ class Inject(Protocol):
     """Audio played into one or both legs of a call, in order, beside their own playouts."""
 
     @property
+    def rate(self) -> int:
+        """The leg's samples a second, as `write_pcm` takes them."""
+        ...
+
+    @property
     def backlog_ms(self) -> float:
         """Queued audio that was not sent yet."""
         ...
 
-    def write(self, payload: bytes) -> None:
-        """Queue codec bytes of the inject's encoding."""
+    def write(self, payload: bytes) -> bool:
+        """Queue codec bytes of the inject's encoding; False if there is no room for them."""
         ...
 
-    def write_pcm(self, samples: bytes) -> None:
-        """Queue 16-bit samples in native order at the inject's rate."""
+    def write_pcm(self, pcm: bytes) -> bool:
+        """Queue 16-bit samples in native order at `rate`; False if there is no room for them."""
         ...
 
     def mark(self, name: str) -> None:
@@ -83,13 +88,13 @@ class MediaPorts(Protocol):
     """The part of `media.plane.MediaPlane` that a stream uses."""
 
     def open_tap(self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int) -> Tap:
-        """Copy a leg's audio in `codec` at `rate`."""
+        """Copy a leg's audio in `codec` at `rate`; raises `RinglineError` if the leg has no place for it."""
         ...
 
     def open_inject(
         self, leg: str, stream: str, *, codec: str, rate: int, target: Literal["self", "opposite", "both"]
     ) -> Inject:
-        """Open a way into the call's audio; whoever `target` names hears it."""
+        """Open a way into the call's audio; whoever `target` names hears it. Raises as `open_tap`."""
         ...
 
 

@@ -59,6 +59,7 @@ class Move(StrEnum):
     REFUSE = "be refused"
     BEGIN = "begin"
     STOP = "stop"
+    FAIL = "fail"
     CLOSE = "be closed"
 
 
@@ -72,6 +73,7 @@ MOVES: dict[tuple[State, Move], State] = {
     (State.CONNECTED, Move.STOP): State.STOPPING,
     (State.CONNECTED, Move.CLOSE): State.ENDED,
     (State.STREAMING, Move.STOP): State.STOPPING,
+    (State.STREAMING, Move.FAIL): State.STOPPING,
     (State.STREAMING, Move.CLOSE): State.ENDED,
     (State.STOPPING, Move.CLOSE): State.ENDED,
 }
@@ -285,6 +287,18 @@ class Session:
         if self.state is State.STOPPING:
             effects.append(Hangup(1000))
         return [*effects, Report(StreamEnded(self.id, "server"))]
+
+    def fail(self, why: str) -> list[Effect]:
+        """We cannot go on with the stream: 100002, then close 1011 (RFC 6455 §7.4.1)."""
+        self._move(Move.FAIL)
+        frame = frames.Error(self.id, FrameError.code, why[:DETAIL])
+        return [
+            CloseMedia(),
+            Send(wire.serialize(frame)),
+            self._seen("out", "error", f"{frame.code} {frame.detail}"),
+            Hangup(1011),
+            Report(StreamFailed(self.id, "connection_failed", why)),
+        ]
 
     # --- the app
 
