@@ -76,6 +76,11 @@ def mask_number(text: str) -> str:
     return MASK * min(len(text), 8)
 
 
+def mask_party(text: str) -> str:
+    """A caller or callee, a number or a SIP URI, with its user part masked."""
+    return _mask_uris(text) if _SIP_USER.search(text) else mask_number(text)
+
+
 def _redact_body(body: AnyBody) -> AnyBody:
     match body:
         case DtmfReceived():
