@@ -80,6 +80,7 @@ class Node:
         self.first_key: FirstKey | None = None
         self._log = log.get("node")
         self._ready = False
+        self._hurry = asyncio.Event()
 
     @property
     def http_url(self) -> str:
@@ -121,12 +122,13 @@ class Node:
         """Take no new calls, let those that stand end for so long, then end them, and close everything."""
         self._ready = False
         self.endpoint.drain()
-        try:
-            async with asyncio.timeout(drain_secs):
-                await self.runner.idle()
-        except TimeoutError:
-            self.runner.hang_up_all(lambda _leg: Superseded())
-            await self._settle_calls()
+        draining = asyncio.ensure_future(self.runner.idle())
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((draining, hurried), timeout=drain_secs, return_when=asyncio.FIRST_COMPLETED)
+        draining.cancel()
+        hurried.cancel()
+        self.runner.hang_up_all(lambda _leg: Superseded())
+        await self._settle_calls()
         await self.recorders.settle()
         await self._settle_calls()
         await self.streams.settle()
@@ -138,6 +140,10 @@ class Node:
         await self.plane.stop()
         await self.speech.stop()
         await self.store.close()
+
+    def hurry(self) -> None:
+        """Wait for calls no longer."""
+        self._hurry.set()
 
     async def _settle_calls(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +15,7 @@ from ringline.core.errors import RinglineError
 from ringline.core.net import FetchError
 from ringline.media import events as media
 from ringline.media.feed import BLOCK, PlayoutFeed
-from ringline.media.plane import MediaPlane
+from ringline.media.plane import MediaPlane, NoSuchLeg
 from ringline.node.audio import AudioLibrary, Sound
 from ringline.timeline.entries import AnyBody
 
@@ -133,9 +134,14 @@ class MediaPlayers:
             self._fail(play.playout, "failed", str(error))
 
     async def _feed(self, item: _Item, play: Play, sound: Sound) -> None:
-        targets = [target for target in play.targets if self._plane.has_leg(target)]
-        feeds = [self._plane.play(target, play.playout, overlay=play.overlay) for target in targets]
-        item.playing = set(targets)
+        feeds: list[PlayoutFeed] = []
+        for target in play.targets:
+            with suppress(NoSuchLeg):  # the other side may have left
+                feeds.append(self._plane.play(target, play.playout, overlay=play.overlay))
+                item.playing.add(target)
+        if not feeds:
+            self._end(play.playout, PlayoutEnded(play.playout, "stopped"))
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 for feed in feeds:
