@@ -15,7 +15,7 @@ from typing import Final
 
 from ringline.core.clock import SECOND
 from ringline.sip.grammar import split_commas
-from ringline.sip.params import LWS, SipError, quote, unquote
+from ringline.sip.params import LWS, SipError, encode, quote, unquote
 
 STRENGTH: Final = {"MD5": 1, "MD5-SESS": 1, "SHA-256": 2, "SHA-256-SESS": 2}
 """The algorithms we know, in capitals; the greater the better."""
@@ -26,7 +26,7 @@ _WINDOW: Final = 64  # nonce counts below the highest that may still come, out o
 
 def _hash(algorithm: str, text: str) -> str:
     base = algorithm.upper().removesuffix("-SESS")
-    return _HASHES[base](text.encode("utf-8", "surrogateescape")).hexdigest()
+    return _HASHES[base](encode(text)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +314,7 @@ class Challenger:
         ha1 = known if known is not None else Ha1.of(given.username, self.realm, self._secret.hex())
         expected = (given if usable else replace(given, algorithm="MD5")).expected(ha1, method, body)
         # as bytes: compare_digest takes no text beyond ASCII
-        same = hmac.compare_digest(expected.encode(), given.response.encode("utf-8", "surrogateescape"))
+        same = hmac.compare_digest(expected.encode(), encode(given.response))
         if not same or not usable or known is None:
             return Verified(Outcome.WRONG, given.username)
         fresh = self._fresh(given.nonce, now_ns) and self._first_use(given)

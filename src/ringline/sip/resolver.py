@@ -89,7 +89,7 @@ class Resolution:
     def __init__(self, uri: Uri, *, transports: Sequence[str] = ("udp", "tcp"), ids: Ids) -> None:
         """`transports` are those we can send on, the preferred first; `ids` draws among equals (RFC 2782).
 
-        Raises `SipError` (416) for a URI without a host, and for one that asks for a transport we lack.
+        Raises `SipError` (416) for a URI without a host, and for one that wants a transport we lack.
         """
         if uri.scheme not in {"sip", "sips"}:
             raise SipError(f"{uri.scheme}: names no host", 416)
@@ -97,6 +97,8 @@ class Resolution:
         self._ids = ids
         self._secure = uri.scheme == "sips"
         self._host = (uri.params.get("maddr") or uri.host).strip("[]")
+        if not self._usable:
+            raise SipError("no secure transport for sips:", 416)
         self._transport = self._asked(uri)
         self.needed: tuple[Lookup, ...] = ()
         self.targets: list[Target] | None = None
@@ -134,7 +136,7 @@ class Resolution:
         """RFC 3263 §4.1 (transport) and §4.2 (address and port)."""
         plain = self._transport or ("tls" if self._secure else "udp")
         if plain not in self._transports:
-            plain = next(iter(self._usable), plain)
+            plain = self._usable[0]
         if _is_address(self._host):
             return [Target(plain, self._host, port or DEFAULT_PORT[plain], self._host)]
         # A single label (localhost, a container's name) is the hosts file's or the local DNS's: it has no
