@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 
 from ringline.media.files import encode_mp3
+from ringline.streams import transport_picows
 from ringline.streams.client import KEPT, Stream
 from ringline.streams.frames import (
     AppClear,
@@ -33,7 +34,7 @@ from ringline.streams.request import (
     StreamStarted,
 )
 from ringline.streams.session import IllegalMove, State
-from ringline.streams.transport import Dial
+from ringline.streams.transport import Dial, Endpoint, Receiver, StreamTransport
 from tests.streams.apps import STREAM, App, Events, Packet, ScriptedPlane, request, send, serving, streaming
 
 pytestmark = pytest.mark.system
@@ -287,6 +288,24 @@ async def test_stopped_while_connecting(plane: ScriptedPlane, events: Events, di
         await asked.wait()
         await stream.stop()
         await connecting
+        assert events.outcomes == [StreamEnded(STREAM, "server")]
+
+
+async def test_stopped_in_the_moment_of_connecting(plane: ScriptedPlane, events: Events) -> None:
+    """The socket is open, but `connect` has not heard of it yet."""
+    dialled = asyncio.Event()
+
+    async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
+        transport = await transport_picows.dial(endpoint, receiver)
+        dialled.set()
+        return transport
+
+    async with serving() as app, streaming(request(app.url), plane, events, dial=dial) as stream:
+        connecting = asyncio.create_task(stream.connect())
+        await dialled.wait()
+        await stream.stop()
+        await connecting
+        await (await app.socket()).wait_closed()
         assert events.outcomes == [StreamEnded(STREAM, "server")]
 
 

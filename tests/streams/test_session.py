@@ -307,6 +307,15 @@ def test_stopped_before_it_was_connected(connecting: bool) -> None:
     assert made.stop() == [Report(StreamEnded(STREAM, "server"))]
 
 
+def test_when_we_cannot_go_on() -> None:
+    made = streaming()
+    effects = without_timeline(made.fail("the leg is gone"))
+    assert [type(effect) for effect in effects] == [CloseMedia, Send, Hangup, Report]
+    assert errors(effects) == [100002]
+    assert effects[-1] == Report(StreamFailed(STREAM, "connection_failed", "the leg is gone"))
+    assert made.stop() == made.closed(1011, "") == []
+
+
 def test_stopped_before_the_call_was_answered_there_is_no_stop_frame() -> None:
     made = session()
     made.connect()
@@ -453,6 +462,14 @@ class AnyLife(RuleBasedStateMachine):
     @rule()
     def reject(self) -> None:
         self.take(self.made.reject(InvalidMedia("no"), self.now))
+
+    @rule()
+    def fail(self) -> None:
+        if self.made.state is State.STREAMING:
+            self.take(self.made.fail("no"))
+        else:
+            with pytest.raises(IllegalMove):
+                self.made.fail("no")
 
     @rule()
     def stop(self) -> None:

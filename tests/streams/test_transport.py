@@ -134,6 +134,10 @@ async def test_the_network_policy_forbids_it(dial: Dial) -> None:
     assert "forbids" in await refusal("ws://metadata.internal/", dial, resolve=forbid)
 
 
+async def test_a_name_that_cannot_be_looked_up(dial: Dial) -> None:
+    assert "looked up" in await refusal(f"ws://{'x' * 64}.example/", dial)
+
+
 @pytest.mark.parametrize("status", [HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.OK])
 async def test_an_answer_that_is_not_101(dial: Dial, status: HTTPStatus) -> None:
     def refuse(connection: ServerConnection, _: Request) -> Response:

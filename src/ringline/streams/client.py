@@ -94,17 +94,24 @@ class Stream:
         try:
             self._transport = await self._dialling
         except ConnectFailed as error:
-            self._perform(self._session.refused(str(error)))
+            if not self._stopped():
+                self._perform(self._session.refused(str(error)))
             return
         except asyncio.CancelledError:
-            if self._session.state is State.ENDED:
-                return  # stopped while connecting
+            if self._stopped():
+                return
             raise
+        if self._stopped():
+            self._transport.abort("stopped while connecting")
+            return
         self._perform(self._session.opened())
         if self._closed_early is not None:
             self.on_closed(*self._closed_early)
         else:
             self._beat_later()
+
+    def _stopped(self) -> bool:
+        return self._session.state is State.ENDED
 
     def begin(self, leg: str, leg_codec: str, leg_rate: int, *, client_state: str | None) -> None:
         """The leg is answered: send `start` and let media flow.
@@ -236,6 +243,7 @@ class Stream:
         if self._tap is not None:
             self._tap.close()
         self._playlist = self._inject = self._tap = None
+        self._waiting.clear()
 
     def _drain(self) -> None:
         """Send what the tap holds; while the app reads too slowly, keep only the newest."""
@@ -280,7 +288,7 @@ class Stream:
         self._next_beat = asyncio.get_running_loop().call_later(self._limits.ping_interval, self._beat)
 
     def _beat(self) -> None:
-        if self._transport is None or self._session.state is State.ENDED:
+        if self._transport is None or self._stopped():
             return
         if self._keepalive.beat() is Beat.GIVE_UP:
             self._transport.abort(f"{self._keepalive.missing} pings were not answered")
