@@ -4,7 +4,7 @@ cimport cython
 cdef class ReceptionStats:
     cdef int clock_rate
     cdef long long half_circle, timestamp, arrival
-    cdef readonly long long received, base, highest, late, jitter16, max_jitter16
+    cdef readonly long long received, base, highest, measured, jitter16, max_jitter16
     cdef long long reported_expected, reported_received
 
     cdef void c_reset(self) noexcept nogil

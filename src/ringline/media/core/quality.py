@@ -13,12 +13,12 @@ _LOSS_ROBUSTNESS: Final = 25.1
 class Reception:
     """What one stream's receiver counted since it began; jitters in milliseconds.
 
-    `late` are the packets that came more than 10 ms off the pace of their timestamps.
+    `measured` are the packets that went into the jitter: all but the first and those whose timestamps jumped.
     """
 
     received: int
     expected: int
-    late: int
+    measured: int
     jitter_ms: float
     max_jitter_ms: float
 
@@ -46,7 +46,7 @@ class ReceptionStats:
         self.received = 0
         self.base = 0
         self.highest = 0
-        self.late = 0
+        self.measured = 0
         self.timestamp = 0
         self.arrival = 0
         self.jitter16 = 0
@@ -79,8 +79,7 @@ class ReceptionStats:
         # More than a second is a sender that moved its timestamps, not a network that delays.
         if spread > self.clock_rate:
             return
-        if spread * 100 > self.clock_rate:
-            self.late += 1
+        self.measured += 1
         self.jitter16 += spread - (self.jitter16 + 8 >> 4)
         self.max_jitter16 = max(self.max_jitter16, self.jitter16)
 
@@ -125,7 +124,7 @@ class ReceptionStats:
         return Reception(
             received=self.received,
             expected=self.c_expected(),
-            late=self.late,
+            measured=self.measured,
             jitter_ms=self.jitter16 / per_ms,
             max_jitter_ms=self.max_jitter16 / per_ms,
         )
@@ -156,7 +155,7 @@ def call_quality_stats(inbound: Reception, *, sent: int, skipped: int) -> dict[s
     return {
         "inbound": {
             "jitter_max_variance": f"{inbound.max_jitter_ms:.2f}",
-            "jitter_packet_count": str(inbound.late),
+            "jitter_packet_count": str(inbound.measured),
             "mos": f"{mos(inbound.loss, delay_ms):.2f}",
             "packet_count": str(inbound.received),
             "skip_packet_count": str(inbound.lost),

@@ -34,9 +34,11 @@ def _taps(rate_in: int, rate_out: int) -> tuple["array[int]", int, int, int]:
     coefficients = array("i")
     for phase in range(phases):
         branch = prototype[phase::phases]
-        # Each branch has a gain of one, or a constant input would come out as a tone.
+        # Each branch has a gain of exactly one, or a constant input would come out as a tone.
         scale = 32768 / sum(branch)
-        coefficients.extend(round(value * scale) for value in branch)
+        rounded = [round(value * scale) for value in branch]
+        rounded[rounded.index(max(rounded))] += 32768 - sum(rounded)
+        coefficients.extend(rounded)
     return coefficients, phases, step, taps
 
 
