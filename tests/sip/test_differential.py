@@ -17,12 +17,14 @@ sipmessage = pytest.importorskip("sipmessage")
 pytestmark = pytest.mark.unit
 
 HERE = Path(__file__).parent
-# `intmeth` apart: the peer resolves percent escapes in a branch, where `%` is a character (RFC 3261 §25.1)
+# Where the peer is wrong: in `intmeth` it resolves percent escapes in a branch, where `%` is a character
+# (RFC 3261 §25.1); in `longreq` it loses headers with a space before the colon (§7.3.1).
+PEER_WRONG = {"intmeth", "longreq"}
 MESSAGES = [
     path
     for folder in ("torture", "data")
     for path in sorted((HERE / folder).glob("*.[db][ai][tn]"))
-    if path.stem != "intmeth"
+    if path.stem not in PEER_WRONG
 ]
 ROUNDS = 300
 
