@@ -3,12 +3,12 @@ from ringline.media.core.g722 cimport G722Decoder, G722Encoder
 from ringline.media.core.l16 cimport L16
 
 
-cdef int PCMU, PCMA, G722
+cdef int PCMU, PCMA, G722, LITTLE
 
 
 cdef class Coder:
     cdef G711 mu_law, a_law
-    cdef L16 l16
+    cdef L16 l16, l16_little
     cdef G722Encoder g722_encoder
     cdef G722Decoder g722_decoder
     cdef readonly int codec, rate, clock, octets_per_unit

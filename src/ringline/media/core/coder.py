@@ -12,6 +12,7 @@ from ringline.media.core.l16 import L16
 PCMU = int(Codec.PCMU)
 PCMA = int(Codec.PCMA)
 G722 = int(Codec.G722)
+LITTLE = int(Codec.L16_LITTLE)
 
 
 class Coder:
@@ -24,6 +25,7 @@ class Coder:
         self.mu_law = MU_LAW
         self.a_law = A_LAW
         self.l16 = L16()
+        self.l16_little = L16(big_endian=False)
         self.g722_encoder = G722Encoder()
         self.g722_decoder = G722Decoder()
         self.codec = PCMU
@@ -60,6 +62,8 @@ class Coder:
             return self.a_law.c_decode(src, s, octets, dst, d)
         if self.codec == G722:
             return self.g722_decoder.c_decode(src, s, octets, dst, d)
+        if self.codec == LITTLE:
+            return self.l16_little.c_decode(src, s, octets & ~1, dst, d)
         return self.l16.c_decode(src, s, octets & ~1, dst, d)
 
     def c_encode(
@@ -72,6 +76,8 @@ class Coder:
             return self.a_law.c_encode(src, s, samples, dst, d)
         if self.codec == G722:
             return self.g722_encoder.c_encode(src, s, samples, dst, d)
+        if self.codec == LITTLE:
+            return self.l16_little.c_encode(src, s, samples, dst, d)
         return self.l16.c_encode(src, s, samples, dst, d)
 
     def choose(self, codec: int, rate: int = 8000) -> None:

@@ -1,6 +1,5 @@
 cimport cython
 from cpython.ref cimport PyObject
-from libc.stdlib cimport calloc, free
 
 from ringline.media.core.leg cimport Leg
 from ringline.media.core.ring cimport Records

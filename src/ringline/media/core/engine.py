@@ -16,6 +16,10 @@ from ringline.media.core.kinds import Command, Event, Packet
 from ringline.media.core.leg import Leg
 from ringline.media.core.ring import Records
 
+if cython.compiled:
+    from cython.cimports.cpython.ref import PyObject
+    from cython.cimports.libc.stdlib import calloc, free
+
 SLOT_NS = 5_000_000
 LATEST_SLOTS = 20
 PACKET_SIZE = 800  # 20 ms of L16 at 16000 Hz are 652 octets with the header
@@ -64,7 +68,7 @@ class Engine:
         self.tx_count = 0
         self.sent: list[tuple[int, int, int, bytes]] = []
         if cython.compiled:
-            self.table = cython.cast("PyObject **", calloc(capacity, cython.sizeof(cython.p_void)))
+            self.table = cython.cast(cython.pointer(cython.pointer(PyObject)), calloc(capacity, 8))
         else:
             self.table = self.legs
 
@@ -77,7 +81,7 @@ class Engine:
         leg = Leg(index, self.events)
         self.legs[index] = leg
         if cython.compiled:
-            self.table[index] = cython.cast("PyObject *", leg)
+            self.table[index] = cython.cast(cython.pointer(PyObject), leg)
         self.highest = max(self.highest, index + 1)
         return leg
 

@@ -53,6 +53,7 @@ class Codec(IntEnum):
     PCMA = 1
     G722 = 2
     L16 = 3
+    L16_LITTLE = 4  # little-endian: for Python's own arrays, and for apps that want it so
 
 
 class Direction(IntFlag):

@@ -50,7 +50,9 @@ class Tap:
         self.coder_out = Coder()
         self.pcm = array("h", bytes(2 * WIDEST))
 
-    def prepare(self, codec: int, rate: int, *, inbound: bool, outbound: bool, pairs: bool, slots: int) -> None:
+    def prepare(
+        self, codec: int, rate: int, *, inbound: bool, outbound: bool, pairs: bool, slots: int
+    ) -> None:
         """Choose what the frames hold and how many may wait (a power of two); memory is made here, in Python."""
         self.coder_in = Coder()
         self.coder_out = Coder()
@@ -149,7 +151,7 @@ class Tap:
     def drain(self, limit: int) -> list[tuple[int, int, int, int, bytes]]:
         """Take up to `limit` frames: (track, chunk, timestamp in ms, sequence, payload)."""
         self.signalled = 0
-        frames = []
+        frames: list[tuple[int, int, int, int, bytes]] = []
         tail = self.tail
         head = self.head
         while tail != head and len(frames) < limit:
