@@ -63,8 +63,8 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     if node.first_key:
-        typer.echo(f"ringline first API key, shown once: {node.first_key.secret}")
-    typer.echo(f"ringline ready http={node.http_url} sip={node.sip_address}")
+        print(f"ringline first API key, shown once: {node.first_key.secret}", flush=True)
+    print(f"ringline ready http={node.http_url} sip={node.sip_address}", flush=True)
     await stop.wait()
     stopping = asyncio.create_task(node.stop(settings.drain_secs))
     hurried = asyncio.create_task(hurry.wait())

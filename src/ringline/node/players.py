@@ -77,7 +77,8 @@ class MediaPlayers:
 
     def ringback(self, leg: Leg, country: str | None) -> None:
         """Ringing tone on, or off."""
-        self._plane.tone(leg.id, f"ringback {country}" if country else None)
+        with suppress(NoSuchLeg):  # a leg that has no media yet has nothing to stop either
+            self._plane.tone(leg.id, country)
 
     def send_digits(self, leg: Leg, digits: str, duration_ms: int) -> None:
         """DTMF in the way the application says."""
@@ -91,11 +92,13 @@ class MediaPlayers:
 
     def join(self, leg: Leg, other: str) -> None:
         """Mix two legs."""
-        self._plane.bridge(leg.id, other)
+        with suppress(NoSuchLeg):  # one of them may have ended meanwhile
+            self._plane.bridge(leg.id, other)
 
     def part(self, leg: Leg) -> None:
         """Leave the mix."""
-        self._plane.unbridge(leg.id)
+        with suppress(NoSuchLeg):
+            self._plane.unbridge(leg.id)
 
     def on_media(self, event: media.MediaEvent) -> None:
         """Pass on what the media plane says of playouts."""

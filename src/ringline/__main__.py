@@ -1,0 +1,5 @@
+"""`python -m ringline`."""
+
+from ringline.cli.main import app
+
+app()
