@@ -109,6 +109,7 @@ async def test_a_listener_that_leaves_cancels_what_is_being_made(engine: Engine)
     service = SpeechService([engine], SpeechSettings(ahead=2))
     async with contextlib.aclosing(service.synthesize(SpeechRequest(text=FIVE))) as chunks:
         await anext(chunks)
+        await settle()
         engine.go.clear()
         await anext(chunks)
         await settle()
@@ -167,7 +168,7 @@ async def test_an_engine_that_breaks_is_replaced_in_the_middle(engine: Engine) -
 
 async def test_when_all_break_the_first_reason_is_told(engine: Engine) -> None:
     engine.broken = True
-    with pytest.raises(SpeechUnavailable, match="It is broken. Mend it") as error:
+    with pytest.raises(SpeechUnavailable, match=r"It is broken\. Mend it") as error:
         await all_of(SpeechService([engine]), SpeechRequest(text="Hello."))
     assert (error.value.reason, error.value.advice) == ("It is broken", "Mend it")
 

@@ -22,6 +22,13 @@ def texts(text: str, first: int = 60) -> list[str]:
     [
         ("Hello. How are you? Fine!", ["Hello.", "How are you?", "Fine!"]),
         ("Dr. Smith is in the U.S. today. Yes.", ["Dr. Smith is in the U.S. today.", "Yes."]),
+        ("Yes. No. Well.", ["Yes.", "No.", "Well."]),
+        ("See J. Doe in room no. 5.", ["See J. Doe in room no. 5."]),
+        (
+            "Come at 6 p.m. today. Or at 7 p.m. We wait.",
+            ["Come at 6 p.m. today.", "Or at 7 p.m.", "We wait."],
+        ),
+        ("Acme Inc. The end etc.", ["Acme Inc.", "The end etc."]),
         ("It is 3.5 or 1,000.25 now.", ["It is 3.5 or 1,000.25 now."]),
         ("one line\nanother line", ["one line", "another line"]),
         ("你好。再见！", ["你好。", "再见！"]),

@@ -14,20 +14,26 @@ SHORTEST_CLAUSE = 8
 SENTENCE_PAUSE_MS = 220
 COMMA_PAUSE_MS = 90
 
-ABBREVIATIONS = frozenset(
+# A full stop after these never ends a sentence; after the second kind it does before a capital letter.
+LEADING = frozenset(
     (
         "mr",
         "mrs",
         "ms",
         "dr",
         "prof",
+        "st",
+        "vs",
+        "approx",
+        "e.g",
+        "i.e",
+    )
+)
+TRAILING = frozenset(
+    (
         "sr",
         "jr",
-        "st",
-        "no",
-        "vs",
         "etc",
-        "approx",
         "dept",
         "est",
         "inc",
@@ -39,8 +45,6 @@ ABBREVIATIONS = frozenset(
         "rd",
         "apt",
         "ext",
-        "e.g",
-        "i.e",
         "a.m",
         "p.m",
     )
@@ -48,7 +52,7 @@ ABBREVIATIONS = frozenset(
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 SPACE = re.compile(r"[^\S\n]+")
 END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s|$)|[。！？।]+|\n+|[;:](?=\s)")
-INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")
+INITIALS = re.compile(r"(?:[^\W\d]\.)+[^\W\d]")
 COMMA = re.compile(r"[,–—](?=\s)|[，、]")
 
 
@@ -93,8 +97,14 @@ def _sentences(text: str) -> list[str]:
 
 
 def _abbreviated(text: str, start: int, stop: int) -> bool:
+    """Whether the full stop at `stop` belongs to a word: `Dr. Who`, `J. Doe`, `No. 5`, `6 p.m. today`."""
     word = text[max(start, stop - 12) : stop].rpartition(" ")[2].lower()
-    return word in ABBREVIATIONS or INITIALS.fullmatch(word) is not None
+    following = text[stop + 1 : stop + 3].strip()[:1]
+    if word == "no":
+        return following.isdigit()
+    if word in TRAILING or INITIALS.fullmatch(word):
+        return not following.isupper() and following != ""
+    return word in LEADING or (len(word) == 1 and word.isalpha())
 
 
 def _pieces(sentence: str, limit: int) -> list[str]:
