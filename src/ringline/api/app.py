@@ -13,8 +13,20 @@ from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
 from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.ports import ApiDeps
-from ringline.api.routes import actions, applications, calls, connections, numbers, operations
+from ringline.api.routes import (
+    account,
+    actions,
+    applications,
+    calls,
+    connections,
+    events,
+    media,
+    numbers,
+    operations,
+    recordings,
+)
 from ringline.core.errors import ApiError
+from ringline.storage.objects import StorageUnavailable
 from ringline.store.applications import SubdomainTaken
 from ringline.store.connections import UserNameTaken
 from ringline.store.errors import StoreUnavailable
@@ -22,7 +34,15 @@ from ringline.store.media import MediaNameTaken
 from ringline.store.numbers import NumberTaken
 
 # Commands first: routes are tried in order, and these are the ones that must be quick.
-ROUTERS = (actions.router, calls.router, applications.router, connections.router, numbers.router)
+ROUTERS = (
+    actions.router,
+    calls.router,
+    applications.router,
+    connections.router,
+    numbers.router,
+    recordings.router,
+    media.router,
+)
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorEnvelope, "description": "What is wrong, with the field that it is wrong in."},
@@ -38,9 +58,22 @@ TAKEN: dict[type[Exception], str] = {
 """What must be unique, and the field that says it."""
 
 
+class Api(FastAPI):
+    """FastAPI with a description that names the key."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description at `/openapi.json`."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schema["servers"] = [{"url": "/"}]
+            schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            schema["security"] = [{"key": []}]
+        return super().openapi()
+
+
 def build_app(deps: ApiDeps) -> FastAPI:
     """Everything under `/v2`, the operator's pages, and the documentation."""
-    app = FastAPI(
+    app = Api(
         title="ringline",
         version=ringline.__version__,
         description="Programmable voice on your own machine, speaking the Telnyx v2 API.",
@@ -58,6 +91,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_framework)
     app.add_exception_handler(StoreUnavailable, _no_store)
+    app.add_exception_handler(StorageUnavailable, _no_store)
     app.add_exception_handler(sa.exc.DataError, _not_storable)
     app.add_exception_handler(sa.exc.IntegrityError, _duplicate)
     for kind in TAKEN:

@@ -1,6 +1,6 @@
 """What a handler is given: the caller's account, what the API stands on, and the call in the path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -10,9 +10,13 @@ from pydantic import BaseModel
 
 from ringline.api.ports import ApiDeps
 from ringline.calls.commands import Command
+from ringline.core import log
+from ringline.storage.objects import ObjectStore, StorageUnavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+logger = log.get("api")
 
 ACCOUNT = "ringline.account"
 """Key of the ASGI scope under which the edge leaves the account's id."""
@@ -96,3 +100,12 @@ async def leg(call_control_id: str, request: Request) -> Leg:
 
 
 LegPath = Annotated[Leg, Depends(leg)]
+
+
+async def discard(objects: ObjectStore, keys: Sequence[str]) -> None:
+    """Delete objects that nothing names any more; one that cannot be deleted now only takes up room."""
+    for key in keys:
+        try:
+            await objects.delete(key)
+        except StorageUnavailable as reason:
+            logger.warning("object left behind", key=key, reason=str(reason))

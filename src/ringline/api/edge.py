@@ -9,6 +9,7 @@ from ringline.api import errors
 from ringline.api.auth import Authenticator, unauthenticated
 from ringline.api.context import ACCOUNT
 from ringline.api.exchange import Exchange
+from ringline.api.idempotency import HEADER, Repeats
 from ringline.api.limits import Limits
 from ringline.api.metrics import Metrics
 from ringline.api.ports import ApiDeps
@@ -36,6 +37,7 @@ class Edge:
         self._deps = deps
         self._metrics = metrics
         self._authenticator = Authenticator(deps.store, deps.clock)
+        self._repeats = Repeats(app, deps.store, deps.clock)
         self._limits = Limits(deps.settings.requests_per_minute, deps.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +50,11 @@ class Edge:
         try:
             if scope["path"].startswith(PREFIX):
                 await self._admit(exchange, scope["path"])
-            await self._app(scope, exchange.receive, exchange.send)
+            key = exchange.header(HEADER)
+            if key is not None and scope["method"] == "POST" and ACCOUNT in scope:
+                await self._repeats.serve(exchange, scope[ACCOUNT], key.decode("latin-1"))
+            else:
+                await self._app(scope, exchange.receive, exchange.send)
         except ApiError as refusal:
             await errors.send_error(refusal, exchange.send)
         except Exception:

@@ -53,6 +53,17 @@ class Exchange:
                 415, errors.problem("10014", f"Send application/json, not {kind.decode('latin-1')[:80]}.")
             )
 
+    async def buffer_body(self) -> bytes:
+        """The whole body, which can still be received afterwards; its size is limited by `check_body`."""
+        pieces, more = [], True
+        while more:
+            message = await self.receive()
+            pieces.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        body = b"".join(pieces)
+        self._first = {"type": "http.request", "body": body, "more_body": False}
+        return body
+
     async def receive(self) -> Message:
         """The next piece of the body, counted."""
         if self._first is not None:

@@ -1,107 +1,57 @@
-"""Bodies of the commands that record and stream (spec voice-api §5.3, media-streaming §1)."""
+"""Stored media (spec voice-api §6.6)."""
 
-from typing import Annotated, Literal
+from datetime import datetime, timedelta
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from ringline.api import errors
-from ringline.api.models.base import CommandBody
-from ringline.api.models.fields import FileName, Ignored, Off
-from ringline.api.models.options import CustomParameter, StreamFields
-from ringline.calls import commands
-from ringline.calls.options import RecordOptions
+from ringline.api.models.base import Body, View
+from ringline.api.models.fields import HttpUrl
+from ringline.store.media import Media
 
-RecordingId = Annotated[str, Field(max_length=64)]
+DEFAULT_TTL_S = 2 * 24 * 3600
+MAX_TTL_S = 630_720_000
+"""Twenty years."""
+
+WAV, MP3 = "audio/wav", "audio/mpeg"
+
+MediaName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
 
 
-class RecordStart(CommandBody):
-    """`record_start`."""
+class MediaBody(Body):
+    """Beside the file: what it is called and how long it is kept. `media_url` where no file is sent."""
 
-    format: Literal["wav", "mp3"]
-    channels: Literal["single", "dual"] = Field(
-        description="dual puts this leg on the left channel and everybody else on the right."
+    media_url: HttpUrl | None = Field(None, examples=["https://app.example/welcome.mp3"])
+    media_name: MediaName | None = Field(None, description="A UUID when it is not given.")
+    ttl_secs: Annotated[int, Field(ge=1, le=MAX_TTL_S)] | None = Field(
+        None, description="Two days when it is not given."
     )
-    play_beep: bool = False
-    max_length: Annotated[int, Field(ge=0, le=14400)] = Field(0, description="Seconds; 0 for no limit.")
-    timeout_secs: Annotated[int, Field(ge=0, le=14400)] = Field(
-        0, description="Ends after so many seconds of silence, once somebody has spoken; 0 never."
-    )
-    recording_track: Literal["both", "inbound", "outbound"] = "both"
-    trim: Literal["trim-silence"] | None = None
-    custom_file_name: FileName | None = None
-    transcription: Off = False
-    transcription_engine: Literal["A", "B", "deepgram/nova-3"] = "A"
-    transcription_language: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")
-    ] = "en-US"
-    transcription_profanity_filter: Ignored = None
-    transcription_speaker_diarization: Ignored = None
-    transcription_min_speaker_count: Ignored = None
-    transcription_max_speaker_count: Ignored = None
 
-    def command(self) -> commands.RecordStart:
-        """The command; a single track forces one channel."""
-        options = RecordOptions(
-            format=self.format,
-            channels=self.channels if self.recording_track == "both" else "single",
-            track=self.recording_track,
-            max_length_s=self.max_length,
-            timeout_s=self.timeout_secs,
-            trim_silence=self.trim is not None,
-            play_beep=self.play_beep,
-            file_name=self.custom_file_name,
-        )
-        return commands.RecordStart(options=options, **self.common())
+    def expires(self, now: datetime) -> datetime:
+        """When the media is to be forgotten."""
+        return now + timedelta(seconds=self.ttl_secs or DEFAULT_TTL_S)
 
 
-class RecordStop(CommandBody):
-    """`record_stop`; without `recording_id`, every recording of the leg."""
+class MediaView(View):
+    """A stored file."""
 
-    recording_id: RecordingId | None = None
+    media_name: str
+    content_type: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
 
-    def command(self) -> commands.RecordStop:
-        """The command."""
-        return commands.RecordStop(recording_id=self.recording_id, **self.common())
-
-
-class RecordPause(CommandBody):
-    """`record_pause`."""
-
-    recording_id: RecordingId | None = None
-
-    def command(self) -> commands.RecordPause:
-        """The command."""
-        return commands.RecordPause(recording_id=self.recording_id, **self.common())
+    @classmethod
+    def of(cls, item: Media) -> "MediaView":
+        """The view of a file."""
+        return cls.model_validate(item)
 
 
-class RecordResume(CommandBody):
-    """`record_resume`."""
-
-    recording_id: RecordingId | None = None
-
-    def command(self) -> commands.RecordResume:
-        """The command."""
-        return commands.RecordResume(recording_id=self.recording_id, **self.common())
-
-
-class StreamingStart(CommandBody, StreamFields):
-    """`streaming_start`."""
-
-    custom_parameters: Annotated[list[CustomParameter], Field(max_length=50)] = Field([])
-
-    def command(self) -> commands.StreamingStart:
-        """Raises `ApiError` 10004 without a URL."""
-        options = self.streaming(tuple((one.name, one.value) for one in self.custom_parameters))
-        if options is None:
-            raise errors.missing("/stream_url")
-        return commands.StreamingStart(options=options, **self.common())
-
-
-class StreamingStop(CommandBody):
-    """`streaming_stop`; without `stream_id`, every stream of the leg."""
-
-    stream_id: Annotated[str | None, Field(max_length=64)] = None
-
-    def command(self) -> commands.StreamingStop:
-        """The command."""
-        return commands.StreamingStop(stream_id=self.stream_id, **self.common())
+def sniff(head: bytes) -> str | None:
+    """The content type of audio that calls can play, by its first bytes; None for anything else."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return WAV
+    # An ID3v2 tag, or an MPEG audio frame header of layer III (ISO/IEC 11172-3 §2.4.1.3).
+    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        return MP3
+    return None

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from ringline.api import errors
 from ringline.api.context import LegPath, Result
-from ringline.api.models import audio, calls, media
+from ringline.api.models import audio, calls, capture
 
 router = APIRouter(prefix="/calls/{call_control_id}/actions", tags=["call commands"])
 
@@ -100,37 +100,37 @@ async def stop_gather(call: LegPath, body: audio.GatherStop) -> Result:
 
 
 @router.post("/record_start", response_model_exclude_none=True)
-async def start_recording(call: LegPath, body: media.RecordStart) -> Result:
+async def start_recording(call: LegPath, body: capture.RecordStart) -> Result:
     """Record the call; `call.recording.saved` follows when it ends."""
     return await call.obey(body)
 
 
 @router.post("/record_stop", response_model_exclude_none=True)
-async def stop_recording(call: LegPath, body: media.RecordStop) -> Result:
+async def stop_recording(call: LegPath, body: capture.RecordStop) -> Result:
     """Stop recording."""
     return await call.obey(body)
 
 
 @router.post("/record_pause", response_model_exclude_none=True)
-async def pause_recording(call: LegPath, body: media.RecordPause) -> Result:
+async def pause_recording(call: LegPath, body: capture.RecordPause) -> Result:
     """Pause recording; what is said meanwhile is not in the file."""
     return await call.obey(body)
 
 
 @router.post("/record_resume", response_model_exclude_none=True)
-async def resume_recording(call: LegPath, body: media.RecordResume) -> Result:
+async def resume_recording(call: LegPath, body: capture.RecordResume) -> Result:
     """Go on recording."""
     return await call.obey(body)
 
 
 @router.post("/streaming_start", response_model_exclude_none=True)
-async def start_streaming(call: LegPath, body: media.StreamingStart) -> Result:
+async def start_streaming(call: LegPath, body: capture.StreamingStart) -> Result:
     """Stream the call's audio to a WebSocket; `streaming.started` follows."""
     return await call.obey(body)
 
 
 @router.post("/streaming_stop", response_model_exclude_none=True)
-async def stop_streaming(call: LegPath, body: media.StreamingStop) -> Result:
+async def stop_streaming(call: LegPath, body: capture.StreamingStop) -> Result:
     """Stop streaming; `streaming.stopped` follows."""
     return await call.obey(body)
 

@@ -1,9 +1,10 @@
 """For operators: health, readiness, metrics."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ringline.api import pages
 from ringline.api.ports import ApiDeps, Health
 
 router = APIRouter(include_in_schema=False)
@@ -26,6 +27,12 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Every room's numbers, in Prometheus' text format."""
     return Response(generate_latest(_deps(request).registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+async def docs(request: Request) -> str:
+    """Every operation with an example, on one page that needs nothing from elsewhere."""
+    return pages.render(request.app.openapi(), f"{request.url.scheme}://{request.url.netloc}")
 
 
 def _deps(request: Request) -> ApiDeps:
