@@ -136,6 +136,8 @@ def test_a_challenge_is_read_however_it_is_spaced() -> None:
     )
     assert challenge == Challenge('a, "b"', "n=1", "MD5", ("auth", "auth-int"), None, stale=True)
     assert Challenge.parse(str(challenge)) == challenge
+    opaque = Challenge("r", "n", opaque='o"')
+    assert Challenge.parse(str(opaque)) == opaque
 
 
 def test_the_best_challenge_is_chosen() -> None:

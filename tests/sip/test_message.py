@@ -81,7 +81,7 @@ def test_a_response_is_typed() -> None:
 
     assert (answer.status, answer.reason) == (200, "OK")
     assert [via.transport for via in answer.vias] == ["TCP", "UDP"]
-    assert answer.top_via is answer.headers.typed("top_via", lambda _: pytest.fail("read twice"))
+    assert answer.top_via is answer.vias[0]
     assert [str(route) for route in answer.record_routes] == [
         "<sip:edge.example.net;lr>",
         "<sip:core.example.net;lr;ftag=x>",

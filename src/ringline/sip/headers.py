@@ -87,13 +87,13 @@ def key(name: str) -> str:
 
 
 class Headers:
-    """Ordered header fields. Changing them forgets every typed value read from them."""
+    """Ordered header fields. Changing one forgets the typed values that were read from it."""
 
     __slots__ = ("_items", "_typed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str, str]] = []  # name as written, key, value
-        self._typed: dict[str, object] = {}
+        self._typed: dict[str, dict[object, object]] = {}  # key → reader → value
         for name, value in items:
             self.add(name, value)
 
@@ -135,13 +135,15 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append one line; raises `SipError` for a name or value that would break the message's framing."""
-        self._items.append(self._checked(name, value))
-        self._typed.clear()
+        line = self._checked(name, value)
+        self._items.append(line)
+        self._typed.pop(line[1], None)
 
     def prepend(self, name: str, value: str) -> None:
         """Put one line before all others (Via, Record-Route)."""
-        self._items.insert(0, self._checked(name, value))
-        self._typed.clear()
+        line = self._checked(name, value)
+        self._items.insert(0, line)
+        self._typed.pop(line[1], None)
 
     def set(self, name: str, value: str) -> None:
         """One line of this name, in the place of the first, or at the end."""
@@ -149,13 +151,13 @@ class Headers:
         first = next((at for at, item in enumerate(self._items) if item[1] == line[1]), len(self._items))
         after = [item for item in self._items[first:] if item[1] != line[1]]
         self._items[first:] = [line, *after]
-        self._typed.clear()
+        self._typed.pop(line[1], None)
 
     def remove(self, name: str) -> None:
         """Drop every line of this name, if any."""
         wanted = key(name)
         self._items = [item for item in self._items if item[1] != wanted]
-        self._typed.clear()
+        self._typed.pop(wanted, None)
 
     def replace_top(self, name: str, value: str | None) -> None:
         """Replace the first element of a list header (None: remove it); its other elements stay."""
@@ -167,13 +169,20 @@ class Headers:
             left = rest if value is None else [value, *rest]
             self._items[at : at + 1] = [self._checked(written, ", ".join(left))] if left else []
             break
-        self._typed.clear()
+        self._typed.pop(wanted, None)
 
-    def typed(self, what: str, make: Callable[["Headers"], T]) -> T:
-        """A value derived from these headers, kept under the name `what` until they change."""
-        if what not in self._typed:
-            self._typed[what] = make(self)
-        return cast(T, self._typed[what])
+    def typed(self, name: str, read: Callable[["Headers"], T]) -> T:
+        """What `read` makes of the header of this name, kept until that header changes.
+
+        `name` is the full name in lower case; `read` must look at no other header, and be one object each
+        time.
+        """
+        kept = self._typed.get(name)
+        if kept is None:
+            kept = self._typed[name] = {}
+        if read not in kept:
+            kept[read] = read(self)
+        return cast(T, kept[read])
 
     def copy(self) -> "Headers":
         """An independent copy."""

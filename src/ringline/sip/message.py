@@ -136,22 +136,22 @@ class Message:
     @property
     def vias(self) -> tuple[Via, ...]:
         """Every hop, the nearest first."""
-        return self.headers.typed("vias", _vias)
+        return self.headers.typed("via", _vias)
 
     @property
     def top_via(self) -> Via:
         """The hop that sent the message to us, or that a response is for."""
-        return self.headers.typed("top_via", _top_via)
+        return self.headers.typed("via", _top_via)
 
     @property
     def from_(self) -> NameAddr:
         """The From header."""
-        return self.headers.typed("from", lambda headers: NameAddr.parse(_required(headers, "from")))
+        return self.headers.typed("from", _from)
 
     @property
     def to(self) -> NameAddr:
         """The To header."""
-        return self.headers.typed("to", lambda headers: NameAddr.parse(_required(headers, "to")))
+        return self.headers.typed("to", _to)
 
     @property
     def call_id(self) -> str:
@@ -161,12 +161,12 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """The CSeq header."""
-        return self.headers.typed("cseq", lambda headers: CSeq.parse(_required(headers, "cseq")))
+        return self.headers.typed("cseq", _cseq)
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """The Contact elements; none for `Contact: *` (`wildcard_contact`)."""
-        return self.headers.typed("contacts", _contacts)
+        return self.headers.typed("contact", _contacts)
 
     @property
     def wildcard_contact(self) -> bool:
@@ -176,22 +176,22 @@ class Message:
     @property
     def routes(self) -> tuple[NameAddr, ...]:
         """The Route elements in order."""
-        return self.headers.typed("routes", lambda headers: _addresses(headers, "route"))
+        return self.headers.typed("route", _routes)
 
     @property
     def record_routes(self) -> tuple[NameAddr, ...]:
         """The Record-Route elements in order."""
-        return self.headers.typed("record_routes", lambda headers: _addresses(headers, "record-route"))
+        return self.headers.typed("record-route", _record_routes)
 
     @property
     def max_forwards(self) -> int:
         """0 to 255; 70 when absent (RFC 3261 §20.22)."""
-        return self.headers.typed("max_forwards", _max_forwards)
+        return _max_forwards(self.headers)
 
     @property
     def expires(self) -> int | None:
         """Seconds, at most 2³² - 1; None when absent or malformed (RFC 3261 §20.19)."""
-        return self.headers.typed("expires", _expires)
+        return _expires(self.headers)
 
     @property
     def content_type(self) -> str | None:
@@ -226,8 +226,8 @@ class Request(Message):
 
     @property
     def request_uri(self) -> Uri:
-        """The request URI, typed; follows changes of `uri`."""
-        return self.headers.typed("request_uri " + self.uri, lambda _: Uri.parse(self.uri))
+        """The request URI, typed; read anew each time."""
+        return Uri.parse(self.uri)
 
     def serialize(self) -> bytes:
         """The request on the wire."""
@@ -266,16 +266,32 @@ def _vias(headers: Headers) -> tuple[Via, ...]:
     values = headers.get_all("via")
     if len(values) > MAX_VIAS:
         raise SipError(f"{len(values)} Via elements", 400)
-    return tuple([Via.parse(value) for value in values])
+    return (headers.typed("via", _top_via), *[Via.parse(value) for value in values[1:]]) if values else ()
 
 
-def _addresses(headers: Headers, name: str) -> tuple[NameAddr, ...]:
-    return tuple([NameAddr.parse(value) for value in headers.get_all(name)])
+def _from(headers: Headers) -> NameAddr:
+    return NameAddr.parse(_required(headers, "from"))
+
+
+def _to(headers: Headers) -> NameAddr:
+    return NameAddr.parse(_required(headers, "to"))
+
+
+def _cseq(headers: Headers) -> CSeq:
+    return CSeq.parse(_required(headers, "cseq"))
 
 
 def _contacts(headers: Headers) -> tuple[NameAddr, ...]:
     values = headers.get_all("contact")
     return () if values == ["*"] else tuple([NameAddr.parse(value) for value in values])
+
+
+def _routes(headers: Headers) -> tuple[NameAddr, ...]:
+    return tuple([NameAddr.parse(value) for value in headers.get_all("route")])
+
+
+def _record_routes(headers: Headers) -> tuple[NameAddr, ...]:
+    return tuple([NameAddr.parse(value) for value in headers.get_all("record-route")])
 
 
 def _max_forwards(headers: Headers) -> int:
