@@ -189,19 +189,26 @@ class ScriptedPlane:
     busy: bool = False
 
     def open_tap(
-        self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int
+        self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int, little_endian: bool
     ) -> ScriptedTap:
         if self.busy:
             raise RinglineError("the leg has as many taps as it can have")
         options = {"leg": leg, "tap": tap, "in": inbound, "out": outbound, "codec": codec, "rate": rate}
-        self.taps.append(ScriptedTap(options))
+        self.taps.append(ScriptedTap({**options, "little": little_endian}))
         return self.taps[-1]
 
     def open_inject(
-        self, leg: str, stream: str, *, codec: str, rate: int, target: Literal["self", "opposite", "both"]
+        self,
+        leg: str,
+        stream: str,
+        *,
+        codec: str,
+        rate: int,
+        target: Literal["self", "opposite", "both"],
+        little_endian: bool,
     ) -> ScriptedInject:
         options = {"leg": leg, "stream": stream, "codec": codec, "rate": rate, "target": target}
-        self.injects.append(ScriptedInject(options, rate=self.rate))
+        self.injects.append(ScriptedInject({**options, "little": little_endian}, rate=self.rate))
         return self.injects[-1]
 
     @property

@@ -1,10 +1,8 @@
 """Which encoding each direction gets."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ringline.streams.formats import Audio, from_app, swapped, to_app, whole_samples
+from ringline.streams.formats import Audio, from_app, to_app
 from ringline.streams.frames import InvalidMedia, MediaFormat
 from tests.streams.apps import request
 
@@ -60,17 +58,3 @@ def test_how_the_app_is_read(codec: str, rate: int, audio: Audio, bytes_per_seco
 def test_what_cannot_be_read_is_invalid_media(codec: str, rate: int) -> None:
     with pytest.raises(InvalidMedia, match=codec):
         from_app(request("ws://x", bidirectional_codec=codec, bidirectional_rate=rate))
-
-
-def test_half_a_sample_is_dropped_and_little_endian_turned() -> None:
-    l16 = Audio("L16", 8000)
-    assert whole_samples(b"\x01\x02\x03", l16, "big") == b"\x01\x02"
-    assert whole_samples(b"\x01\x02\x03\x04\x05", l16, "little") == b"\x02\x01\x04\x03"
-    assert whole_samples(b"\x01", l16, "big") == b""
-    assert whole_samples(b"\x01\x02\x03", Audio("PCMU", 8000), "little") == b"\x01\x02\x03"
-
-
-@given(st.binary(max_size=100).filter(lambda samples: len(samples) % 2 == 0))
-def test_turning_twice_changes_nothing(samples: bytes) -> None:
-    assert swapped(swapped(samples)) == samples
-    assert swapped(samples)[0::2] == samples[1::2]

@@ -47,8 +47,8 @@ pytestmark = pytest.mark.unit
 MOMENT = datetime(2030, 1, 2, tzinfo=UTC)
 
 
-def session(limits: StreamLimits | None = None, byte_order: Any = "big", **members: Any) -> Session:
-    return Session(request("ws://app", **members), byte_order=byte_order, limits=limits or StreamLimits())
+def session(limits: StreamLimits | None = None, **members: Any) -> Session:
+    return Session(request("ws://app", **members), limits or StreamLimits())
 
 
 def streaming(**members: Any) -> Session:
@@ -120,15 +120,6 @@ def test_sequence_counts_every_frame_and_the_dropped_ones() -> None:
     assert numbers == ["2", "3", "6", "7", "8", "9"]
 
 
-def test_l16_is_turned_for_apps_that_want_it_little() -> None:
-    made = session(codec="L16", byte_order="little", bidirectional_codec="L16", bidirectional_rate=16000)
-    made.connect()
-    made.opened()
-    made.begin("PCMU", 8000, None)
-    assert json.loads(made.media("inbound", 1, 0, b"\x01\x02"))["media"]["payload"] == "AgE="
-    assert hear(made, AppMedia(b"\x01\x02")) == [Play(b"\x02\x01")]
-
-
 def test_errors_carry_no_sequence_number() -> None:
     made = streaming()
     [error] = wire(hear(made, b"nonsense"))
@@ -189,8 +180,6 @@ def test_one_file_a_second() -> None:
 def test_nothing_in_a_payload_is_nothing_to_play() -> None:
     assert hear(streaming(), AppMedia(b"")) == []
     assert hear(streaming(bidirectional_mode="mp3"), AppMedia(b"")) == []
-    l16 = streaming(bidirectional_codec="L16")
-    assert hear(l16, AppMedia(b"x")) == []
 
 
 def test_marks_come_back_in_order_even_if_the_plane_skips_one() -> None:

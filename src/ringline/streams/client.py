@@ -49,7 +49,8 @@ class Stream:
         self.dropped_replies = 0
         """Error frames not sent because the app read too slowly."""
         self._limits = limits or StreamLimits()
-        self._session = Session(request, byte_order=settings.l16_byte_order, limits=self._limits)
+        self._session = Session(request, self._limits)
+        self._little_endian = settings.l16_byte_order == "little"
         self._clock = clock
         self._plane = plane
         self._resolve = resolve
@@ -217,6 +218,7 @@ class Stream:
             codec=from_app.codec if from_app else "L16",
             rate=from_app.rate if from_app else self._leg_rate,
             target=request.target_legs,
+            little_endian=self._little_endian,
         )
         if request.bidirectional_mode == "mp3":
             self._playlist = Playlist(
@@ -232,6 +234,7 @@ class Stream:
             outbound=request.track != "inbound_track",
             codec=to_app.codec,
             rate=to_app.rate,
+            little_endian=self._little_endian,
         )
         self._tap.set_wakeup(self._drain)
 

@@ -109,7 +109,7 @@ class _Visit:
         self._request = request
         self._clock = clock
         self._limits = limits
-        self._session = Session(request, byte_order="big", limits=limits)
+        self._session = Session(request, limits)
         self._session.connect()
         self._transport: StreamTransport | None = None
         self._events: Counter[str] = Counter()

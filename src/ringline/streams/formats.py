@@ -1,10 +1,9 @@
 """Which encoding and rate a stream has in each direction (spec media-streaming §1, §3.2, §5.1)."""
 
-import array
 from dataclasses import dataclass
 
 from ringline.streams.frames import InvalidMedia, MediaFormat
-from ringline.streams.request import ByteOrder, StreamRequest
+from ringline.streams.request import StreamRequest
 
 TRANSCODABLE = frozenset({"PCMU", "PCMA", "G722", "L16"})
 """Encodings the media plane makes out of any other."""
@@ -59,19 +58,3 @@ def from_app(request: StreamRequest) -> Audio:
     if request.bidirectional_rate not in L16_RATES:
         raise InvalidMedia(f"L16 at {request.bidirectional_rate} Hz is not one of {sorted(L16_RATES)}")
     return Audio(codec, request.bidirectional_rate)
-
-
-def whole_samples(payload: bytes, audio: Audio, order: ByteOrder) -> bytes:
-    """Make the plane's bytes of an app's payload: L16 in network order, without half a sample at the end."""
-    if audio.codec != "L16":
-        return payload
-    if len(payload) % 2:
-        payload = payload[:-1]
-    return swapped(payload) if order == "little" else payload
-
-
-def swapped(samples: bytes) -> bytes:
-    """Turn the bytes of each 16-bit sample round."""
-    words = array.array("H", samples)
-    words.byteswap()
-    return words.tobytes()

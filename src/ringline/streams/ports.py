@@ -9,8 +9,7 @@ from ringline.core.net import Target
 class TapFrame(Protocol):
     """Audio copied from a leg: one packet of one direction.
 
-    `chunk` counts from 1 in its track and counts dropped frames too; `payload` is codec bytes, L16 in network
-    order.
+    `chunk` counts from 1 in its track and counts dropped frames too; `payload` is codec bytes.
     """
 
     @property
@@ -35,7 +34,7 @@ class TapFrame(Protocol):
 
 
 class Tap(Protocol):
-    """A copy of a leg's audio, in a bounded ring that drops its oldest frame when nobody drains it."""
+    """A copy of a leg's audio, in a bounded ring that drops and counts frames when nobody drains it."""
 
     def drain(self) -> Sequence[TapFrame]:
         """Take everything that waits, oldest first."""
@@ -87,12 +86,24 @@ class Inject(Protocol):
 class MediaPorts(Protocol):
     """The part of `media.plane.MediaPlane` that a stream uses."""
 
-    def open_tap(self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int) -> Tap:
-        """Copy a leg's audio in `codec` at `rate`; raises `RinglineError` if the leg has no place for it."""
+    def open_tap(
+        self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int, little_endian: bool
+    ) -> Tap:
+        """Copy a leg's audio in `codec` at `rate`; L16 in network order unless `little_endian`.
+
+        Raises `RinglineError` if there is no such leg, or no place for the tap.
+        """
         ...
 
     def open_inject(
-        self, leg: str, stream: str, *, codec: str, rate: int, target: Literal["self", "opposite", "both"]
+        self,
+        leg: str,
+        stream: str,
+        *,
+        codec: str,
+        rate: int,
+        target: Literal["self", "opposite", "both"],
+        little_endian: bool,
     ) -> Inject:
         """Open a way into the call's audio; whoever `target` names hears it. Raises as `open_tap`."""
         ...

@@ -6,7 +6,6 @@ from typing import Literal
 Track = Literal["inbound_track", "outbound_track", "both_tracks"]
 Mode = Literal["mp3", "rtp"]
 TargetLegs = Literal["self", "opposite", "both"]
-ByteOrder = Literal["big", "little"]
 
 
 @dataclass(frozen=True, slots=True)

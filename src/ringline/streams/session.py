@@ -16,7 +16,6 @@ from ringline.streams.formats import Audio
 from ringline.streams.frames import FrameError, InvalidMedia, MediaTrack, RateLimited
 from ringline.streams.pace import Pace
 from ringline.streams.request import (
-    ByteOrder,
     StreamConnected,
     StreamEnded,
     StreamEvent,
@@ -152,17 +151,15 @@ Effect = Send | Report | OpenMedia | CloseMedia | Play | PlayFile | PlaceMark | 
 class Session:
     """The state of one stream."""
 
-    def __init__(self, request: StreamRequest, *, byte_order: ByteOrder, limits: StreamLimits) -> None:
+    def __init__(self, request: StreamRequest, limits: StreamLimits) -> None:
         self.state = State.IDLE
         self._request = request
-        self._byte_order = byte_order
         self._limits = limits
         self._sequence = 0
         self._chunks: dict[MediaTrack, int] = {"inbound": 0, "outbound": 0}
         self._marks: deque[tuple[int, str]] = deque()
         self._serial = 0
         self._early: list[tuple[bytes | None, int]] = []  # None was binary
-        self._swap = False
         # Bunched by the network, files sent each second arrive up to some hundred milliseconds early.
         self._files = Pace(limits.file_interval, slack=limits.file_interval / 4)
         self._errors = Pace(0.1, burst=20)
@@ -222,7 +219,6 @@ class Session:
         self._move(Move.BEGIN)
         request = self._request
         to_app = formats.to_app(request, leg_codec, leg_rate)
-        self._swap = self._byte_order == "little" and to_app.codec == "L16"
         start = frames.Start(
             stream_id=self.id,
             sequence=self._next(),
@@ -263,8 +259,6 @@ class Session:
         skipped = chunk - self._chunks[track] - 1
         self._chunks[track] = chunk
         self._sequence += max(skipped, 0) + 1
-        if self._swap:
-            payload = formats.swapped(payload)
         return wire.media_frame(self.id, self._sequence, track, chunk, timestamp_ms, payload)
 
     def dtmf(self, digit: str, occurred_at: datetime) -> list[Effect]:
@@ -362,7 +356,6 @@ class Session:
                 raise RateLimited(f"{backlog_ms / 1000:.0f} s of audio wait; at most {limit_ms / 1000:g} s")
             return [PlayFile(payload)] if payload else []
         audio = formats.from_app(self._request)
-        payload = formats.whole_samples(payload, audio, self._byte_order)
         if not payload:
             return []
         length_ms = len(payload) * 1000 / audio.bytes_per_second
