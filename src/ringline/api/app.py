@@ -42,6 +42,8 @@ ROUTERS = (
     numbers.router,
     recordings.router,
     media.router,
+    events.router,
+    account.router,
 )
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import unquote
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ringline.api import errors
@@ -57,6 +58,8 @@ class Edge:
                 await self._app(scope, exchange.receive, exchange.send)
         except ApiError as refusal:
             await errors.send_error(refusal, exchange.send)
+        except HTTPException as refusal:
+            await errors.send_error(errors.from_status(refusal.status_code, refusal.detail), exchange.send)
         except Exception:
             # The true edge: whatever a handler let through is logged under the id that the client is given.
             logger.exception(

@@ -58,6 +58,8 @@ class Exchange:
         pieces, more = [], True
         while more:
             message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise HTTPException(400, "The request body broke off.")
             pieces.append(message.get("body", b""))
             more = message.get("more_body", False)
         body = b"".join(pieces)

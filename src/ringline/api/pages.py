@@ -65,10 +65,10 @@ def _operation(description: Json, base: str, path: str, method: str, operation: 
         for name, member in schema.get("properties", {}).items()
     ]
     table = f"<table><tr><th>field<th>type<th>meaning</tr>{''.join(rows)}</table>" if rows else ""
+    curl = escape(_curl(description, base, path, method, schema))
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code></summary>"
-        f"<p>{escape(operation.get('description', ''))}</p><pre>{escape(_curl(description, base, path, method, schema))}"
-        f"</pre>{table}</details>"
+        f"<p>{escape(operation.get('description', ''))}</p><pre>{curl}</pre>{table}</details>"
     )
 
 
