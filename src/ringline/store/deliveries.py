@@ -266,7 +266,7 @@ def _conditions(only: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
         if high is not None:
             found.append(column <= high)
     if only.webhook_contains:
-        text = sa.cast(events.c.payload, sa.Text).contains(only.webhook_contains, autoescape=True)
+        text = sa.type_coerce(events.c.payload, sa.Text).contains(only.webhook_contains, autoescape=True)
         found.append(sa.or_(text, one.event_type.contains(only.webhook_contains, autoescape=True)))
     if only.attempts_contain:
         tried = delivery_attempts.c

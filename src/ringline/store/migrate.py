@@ -16,21 +16,24 @@ _LOCK = 0x72696E67
 """PostgreSQL advisory lock: two nodes that start together migrate one after the other."""
 
 
-def migrate(engine: sa.Engine, *, clock: Clock) -> None:
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def migrate(engine: sa.Engine, *, clock: Clock, scripts: Path = SCRIPTS) -> None:
     """Run the missing revisions in one transaction; a SQLite file that has data is copied aside first.
 
     Raises `ConfigError` when the database was written by a newer ringline.
     """
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head()
+    config.set_main_option("script_location", str(scripts))
+    folder = ScriptDirectory.from_config(config)
+    head = folder.get_current_head()
     with engine.connect() as conn:
         current = MigrationContext.configure(conn).get_current_revision()
         conn.rollback()
         if current == head:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in {script.revision for script in folder.walk_revisions()}:
             raise ConfigError(
                 f"the store has schema {current}, which this version does not know. "
                 "Start the ringline that wrote it, or give another --data."

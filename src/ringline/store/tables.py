@@ -6,7 +6,7 @@ and never filtered on. A change here needs a new revision under `migrations/vers
 
 import sqlalchemy as sa
 
-from ringline.store.types import SERIAL, Json, UtcMicros
+from ringline.store.types import SERIAL, Json, JsonBytes, UtcMicros
 
 metadata = sa.MetaData(
     naming_convention={
@@ -195,7 +195,7 @@ timeline = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("sensitive", sa.Boolean, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False),  # JSON of timeline.entries
+    sa.Column("data", JsonBytes, nullable=False),  # JSON of timeline.entries
     sa.Index(None, "session_id"),
     sa.Index(None, "at"),
 )
@@ -211,7 +211,7 @@ events = sa.Table(
     sa.Column("leg_id", sa.String(36)),
     sa.Column("session_id", sa.String(36)),
     sa.Column("leg_seq", sa.BigInteger),
-    sa.Column("payload", sa.LargeBinary, nullable=False),  # JSON of `data.payload`
+    sa.Column("payload", JsonBytes, nullable=False),  # JSON of `data.payload`
     sa.Index(None, "account_id", "occurred_at"),
     sa.Index(None, "leg_id"),
     sa.Index(None, "occurred_at"),

@@ -52,5 +52,20 @@ class Json(sa.types.TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value)
 
 
+class JsonBytes(sa.types.TypeDecorator[bytes]):
+    """JSON that is bytes in Python, encoded by whoever made it, and searchable text in the database."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: sa.Dialect) -> str | None:
+        """Python to database; UnicodeDecodeError for what is not UTF-8."""
+        return None if value is None else value.decode()
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
+        """Database to Python."""
+        return None if value is None else value.encode()
+
+
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A key the engine counts up by itself: SQLite does so for INTEGER PRIMARY KEY only."""

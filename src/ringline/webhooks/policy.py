@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ringline.core.net import DEFAULT_PORTS
 from ringline.webhooks.payloads import EVENTS
 
 BACKOFF_MS = (1_000, 2_000, 4_000)
@@ -83,7 +84,8 @@ def origin(url: str) -> str:
     """Scheme, host and port, lower-cased; the whole text for what is no URL."""
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{(parts.hostname or '').lower()}:{parts.port or ''}"
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
     except ValueError:
         return url
 
