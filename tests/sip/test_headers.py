@@ -131,4 +131,6 @@ def test_the_memory_for_strange_names_is_bounded() -> None:
 
     for number in range(5000):
         assert key(f"X-{number}") == f"x-{number}"
+    assert key("X" * 8000) == "x" * 8000
     assert len(module._keys) <= module._KEYS_LIMIT
+    assert max(map(len, module._keys)) <= module._KEY_LENGTH

@@ -73,6 +73,7 @@ LISTS: Final = frozenset(
 
 _keys: dict[str, str] = {}
 _KEYS_LIMIT: Final = 1024
+_KEY_LENGTH: Final = 64
 
 
 def key(name: str) -> str:
@@ -81,7 +82,8 @@ def key(name: str) -> str:
     if found is None:
         lowered = name.lower()
         found = COMPACT.get(lowered, lowered)
-        if len(_keys) < _KEYS_LIMIT:  # names come from the network; the memory for them is bounded
+        # names come from the network; the memory for them is bounded
+        if len(_keys) < _KEYS_LIMIT and len(name) <= _KEY_LENGTH:
             _keys[name] = found
     return found
 

@@ -347,7 +347,7 @@ def _start_line(line: str, problems: list[SipError]) -> Request | Response:
         raise SipError("not a SIP message")
     method, uri = words[0], " ".join(words[1:-1])
     if words[-1].upper() != "SIP/2.0":
-        problems.append(SipError(f"version {words[-1]!r}", 505))
+        problems.append(SipError(f"version {words[-1][:16]!r}", 505))
     return Request(method, uri)
 
 
@@ -366,9 +366,9 @@ def _headers(text: str, problems: list[SipError]) -> Headers:
         if not colon or not TOKEN.fullmatch(name):
             problems.append(SipError("a line that is not a header", 400))
         elif len(line) > MAX_LINE:
-            problems.append(SipError(f"{len(line)} characters of {name}", 400))
+            problems.append(SipError(f"{len(line)} characters of {name[:40]}", 400))
         elif "\r" in value or "\n" in value:
-            problems.append(SipError(f"a stray line break in {name}", 400))
+            problems.append(SipError(f"a stray line break in {name[:40]}", 400))
         else:
             items.append((name, value.strip(LWS)))
     return Headers.received(items)
@@ -390,7 +390,9 @@ def _try_all(message: Request | Response, problems: list[SipError], *, stream: b
         if any(via.version != "2.0" for via in message.vias):
             raise SipError("a Via of another version", 505)
         if isinstance(message, Request) and message.cseq.method != message.method:
-            raise SipError(f"CSeq is of {message.cseq.method}, the request is {message.method}", 400)
+            raise SipError(
+                f"CSeq is of {message.cseq.method[:40]}, the request is {message.method[:40]}", 400
+            )
         message.body = _body(headers.get("content-length"), message.body, stream=stream)
     except SipError as problem:
         problems.append(problem)
@@ -400,7 +402,7 @@ def _try_request(request: Request) -> None:
     scheme = request.uri.partition(":")[0].lower()
     uri = request.request_uri
     if scheme not in _SCHEMES:
-        raise SipError(f"a request for {scheme}:", 416)
+        raise SipError(f"a request for {scheme[:40]}:", 416)
     if uri.headers:
         raise SipError("headers in the request URI (RFC 3261 §19.1.1)", 400)
 
