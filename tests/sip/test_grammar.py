@@ -341,6 +341,12 @@ def test_params_are_changed_by_copying() -> None:
     assert str(params) == ";a=1;b;a=2"
 
 
+def test_params_are_few() -> None:
+    assert len(Params.parse(";a" * 128)) == 128
+    with pytest.raises(SipError):
+        Params.parse(";" * 129)
+
+
 @pytest.mark.parametrize("text", ["=1", "a=b c", 'a="b', 'a="b"c', "a b=1", "a<=1", "a=\\", "a=b,c"])
 def test_what_are_not_params(text: str) -> None:
     with pytest.raises(SipError):

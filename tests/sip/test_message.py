@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from ringline.sip.grammar import CSeq, Uri
 from ringline.sip.message import (
+    MAX_ELEMENTS,
     MAX_HEADERS,
     MAX_LINE,
     MAX_MESSAGE,
-    MAX_VIAS,
     REASONS,
     Headers,
     Request,
@@ -185,8 +185,11 @@ def test_a_lone_surrogate_cannot_be_sent() -> None:
         ("X: a\nb", None),
         ("X: " + "a" * MAX_LINE, None),
         ("\r\n".join(["X: y"] * MAX_HEADERS), None),
-        ("\r\n".join(["Via: SIP/2.0/UDP h"] * MAX_VIAS), None),
-        ("v: " + ",".join(["SIP/2.0/UDP h"] * MAX_VIAS), None),
+        ("\r\n".join(["Via: SIP/2.0/UDP h"] * MAX_ELEMENTS), None),
+        ("m: " + ",".join(["<sip:a@b>"] * MAX_ELEMENTS), None),
+        ("Route: " + ",".join(["<sip:a>"] * (MAX_ELEMENTS + 1)), None),
+        ("Record-Route: " + ",".join(["<sip:a>"] * (MAX_ELEMENTS + 1)), None),
+        ("v: " + ",".join(["SIP/2.0/UDP h"] * MAX_ELEMENTS), None),
     ],
     ids=lambda value: str(value)[:24],
 )

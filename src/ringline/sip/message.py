@@ -17,10 +17,10 @@ from ringline.sip.headers import Headers, key
 from ringline.sip.params import LWS, TOKEN, encode
 
 __all__ = [
+    "MAX_ELEMENTS",
     "MAX_HEADERS",
     "MAX_LINE",
     "MAX_MESSAGE",
-    "MAX_VIAS",
     "REASONS",
     "Headers",
     "KeepAlive",
@@ -35,7 +35,9 @@ __all__ = [
 
 MAX_LINE: Final = 8192
 MAX_HEADERS: Final = 256
-MAX_VIAS: Final = 64
+MAX_ELEMENTS: Final = 64
+"""Of each of Via, Route, Record-Route and Contact: what one message may make us read."""
+
 MAX_EXPIRES: Final = 2**32 - 1  # RFC 3261 §20.19
 DEFAULT_MAX_FORWARDS: Final = 70  # RFC 3261 §8.1.1.6, for RFC 2543 senders that have none
 
@@ -262,10 +264,15 @@ def _top_via(headers: Headers) -> Via:
     return Via.parse(values[0])
 
 
+def _elements(headers: Headers, name: str) -> list[str]:
+    values = headers.get_all(name)
+    if len(values) > MAX_ELEMENTS:
+        raise SipError(f"{len(values)} {name} elements", 400)
+    return values
+
+
 def _vias(headers: Headers) -> tuple[Via, ...]:
-    values = headers.get_all("via")
-    if len(values) > MAX_VIAS:
-        raise SipError(f"{len(values)} Via elements", 400)
+    values = _elements(headers, "via")
     return (headers.typed("via", _top_via), *[Via.parse(value) for value in values[1:]]) if values else ()
 
 
@@ -282,16 +289,16 @@ def _cseq(headers: Headers) -> CSeq:
 
 
 def _contacts(headers: Headers) -> tuple[NameAddr, ...]:
-    values = headers.get_all("contact")
+    values = _elements(headers, "contact")
     return () if values == ["*"] else tuple([NameAddr.parse(value) for value in values])
 
 
 def _routes(headers: Headers) -> tuple[NameAddr, ...]:
-    return tuple([NameAddr.parse(value) for value in headers.get_all("route")])
+    return tuple([NameAddr.parse(value) for value in _elements(headers, "route")])
 
 
 def _record_routes(headers: Headers) -> tuple[NameAddr, ...]:
-    return tuple([NameAddr.parse(value) for value in headers.get_all("record-route")])
+    return tuple([NameAddr.parse(value) for value in _elements(headers, "record-route")])
 
 
 def _max_forwards(headers: Headers) -> int:

@@ -16,6 +16,9 @@ LWS: Final = " \t"
 TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 """`token` of RFC 3261 §25.1."""
 
+MAX_PARAMS: Final = 128
+"""Semicolons in one element's parameters: what one of them may make us read."""
+
 # Names and bare values of header and URI parameters together: token, gen-value's host and IPv6reference,
 # paramchar (RFC 3261 §25.1), and bytes beyond ASCII, which phones send unquoted.
 _NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]/:&$]+")
@@ -101,6 +104,8 @@ class Params:
     def parse(cls, text: str) -> "Params":
         """Read `a=b;c` or `;a=b;c`; empty pieces are skipped. Raises `SipError` (400)."""
         items: list[tuple[str, str | None]] = []
+        if text.count(";") > MAX_PARAMS:
+            raise SipError(f"more than {MAX_PARAMS} parameters", 400)
         for piece in _split(text):
             name, equals, value = piece.partition("=")
             name = name.strip(LWS)
