@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ringline.sip import sdp
 from ringline.sip.sdp import (
     MAX_BYTES,
+    MAX_FORMATS,
     MAX_LINES,
     MAX_MEDIA,
     Attribute,
@@ -189,6 +190,7 @@ def test_multicast_suffixes_are_cut_and_the_first_address_counts() -> None:
         MINIMAL + b"a=x\r\n" * MAX_LINES,
         MINIMAL + b"m=audio 1 RTP/AVP 0\r\n" * (MAX_MEDIA + 1),
         MINIMAL + b"a=" + b"x" * MAX_BYTES,
+        MINIMAL + b"m=audio 1 RTP/AVP" + b" 0" * (MAX_FORMATS + 1) + b"\r\n",
     ],
     ids=lambda data: str(data[22:44]),
 )

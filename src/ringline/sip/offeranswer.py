@@ -72,8 +72,9 @@ class Selected:
 
     `payload_type` and `dtmf_payload_type` (RFC 4733; None: none agreed) are what to send; the `receive_…`
     ones are what will come, different only if the other side renumbered. `clock_rate` is RTP's (8000 for
-    G722). `ptime_ms` is what the other side likes to receive, 10 to 60. `direction` is ours; where
-    `remote_address` is 0.0.0.0 it does not send. `fmtp` is the other side's.
+    G722). `ptime_ms` is what the other side likes to receive, 10 to 60. `direction` is ours.
+    `remote_address` is as written, perhaps a name; where it is 0.0.0.0 or :: the direction does not send.
+    `fmtp` is the other side's.
     """
 
     codec: str

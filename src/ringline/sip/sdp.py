@@ -13,7 +13,8 @@ from ringline.core.errors import ProtocolError
 
 MAX_BYTES: Final = 65536
 MAX_LINES: Final = 2048
-MAX_MEDIA: Final = 64
+MAX_MEDIA: Final = 32
+MAX_FORMATS: Final = 128  # of one section; RTP has that many payload types
 
 _SESSION_LINES: Final = ("i", "u", "e", "p", "c", "b", "trz", "k")
 _SESSION_ORDER: Final = {letter: rank for rank, letters in enumerate(_SESSION_LINES) for letter in letters}
@@ -316,6 +317,8 @@ def _media(lines: list[tuple[str, str]]) -> MediaDescription:
     words = value.split()
     if len(words) < 3:
         raise SdpError(f"m={value[:40]!r} is too short")
+    if len(words) > MAX_FORMATS + 3:
+        raise SdpError(f"{len(words) - 3} formats")
     number, _, count = words[1].partition("/")
     port = _small(number, 65536)
     ports = _small(count, 65536) if count else 1
