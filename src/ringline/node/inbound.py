@@ -99,8 +99,8 @@ class Inbound:
             leg_id=self._ids.uuid(),
             session_id=self._ids.uuid(),
             direction="incoming",
-            from_=normal_number(call.from_user) or call.from_uri,
-            to=normal_number(call.request_user) or call.request_uri,
+            from_=_party(call.from_user, call.from_uri),
+            to=_party(call.request_user, call.request_uri),
             application=application,
             started=Instant(self._clock.now_ns(), self._clock.utc()),
             caller_name=call.from_display,
@@ -148,6 +148,12 @@ def _codecs(sdp: bytes) -> list[str]:
         return offered_codecs(sdp) if sdp else []
     except SdpError:
         return []
+
+
+def _party(user: str, uri: str) -> str:
+    """A number where it is one, else the URI (spec webhooks §1.1)."""
+    number = normal_number(user)
+    return number if number.startswith("+") else uri
 
 
 def _without_scheme(uri: str) -> str:

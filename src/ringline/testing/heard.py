@@ -119,7 +119,7 @@ class Heard:
         edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
         step = WINDOW_MS / 1000
         return [
-            Span(start * step, (end - start) * step)
+            Span(float(start * step), float((end - start) * step))
             for start, end in zip(edges[::2], edges[1::2], strict=True)
         ]
 
