@@ -15,6 +15,7 @@ from typing import Final
 import av
 import numpy as np
 import soxr
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -137,7 +138,9 @@ def _container_of(head: bytes) -> str:
 
 
 def _check(container: str, stream: AudioStream) -> None:
-    context = stream.codec_context
+    context: AudioCodecContext | None = stream.codec_context
+    if context is None:
+        raise UnreadableAudio("the audio's coding is unknown")
     if context.name not in _CODECS[container]:
         raise UnreadableAudio(f"{context.name} in {container} is not supported")
     if context.sample_rate not in _RATES or not 1 <= context.channels <= _MAX_CHANNELS:
@@ -160,8 +163,10 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[tuple[i
                 shape = (frame.sample_rate, frame.layout.name, frame.format.name)
                 to_float = AudioResampler("fltp", frame.layout.name, frame.sample_rate)
             for planar in to_float.resample(frame):
-                # The mean, not FFmpeg's own downmix: that adds 3 dB to what both channels share, and clips.
-                yield planar.sample_rate, planar.to_ndarray().mean(axis=0)
+                # A float file may hold anything, NaN too. The mean, not FFmpeg's own downmix, which adds 3 dB
+                # to what both channels share, and clips.
+                samples = np.nan_to_num(planar.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
+                yield planar.sample_rate, np.clip(samples, -1.0, 1.0).mean(axis=0)
 
 
 def _resampled(frames: Iterator[tuple[int, NDArray[np.float32]]], rate: int) -> Iterator[Samples]:
@@ -180,6 +185,4 @@ def _resampled(frames: Iterator[tuple[int, NDArray[np.float32]]], rate: int) -> 
 
 def _pcm(block: NDArray[np.float32]) -> Iterator[Samples]:
     if len(block):
-        # A float file may hold anything, NaN too.
-        clipped = np.clip(np.nan_to_num(block) * 32768.0, -32768.0, 32767.0)
-        yield np.rint(clipped).astype(np.int16)
+        yield np.rint(np.clip(block * 32768.0, -32768.0, 32767.0)).astype(np.int16)

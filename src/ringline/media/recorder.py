@@ -156,7 +156,11 @@ class _WavSink:
         self._rate = rate
         self._pending = bytearray()
         self._written = 0
-        self._file.write(self._header())
+        try:
+            self._file.write(self._header())
+        except OSError:
+            self._file.close()
+            raise
 
     def _header(self) -> bytes:
         return wav.serialize(wav.WavHeader(self._channels, self._rate, self._written))
@@ -191,6 +195,8 @@ class _Mp3Sink:
         self._container = av.open(str(path), "w", format="mp3", options={"flush_packets": "1"})
         self._stream = self._container.add_stream("libmp3lame", rate=rate, layout=self._layout)
         self._stream.bit_rate = 32_000 * channels
+        # Otherwise the file would come into being with the first frame, and so would the news that it cannot.
+        self._container.start_encoding()
 
     def write(self, frame: bytes) -> None:
         samples = np.frombuffer(frame, np.int16).reshape(1, -1)
