@@ -55,8 +55,8 @@ class RemoteMedia:
     """What offer and answer agreed on.
 
     `direction` is ours, after negotiation. `rtcp_port` None means `port` + 1; equal to `port` where RTCP is
-    multiplexed (RFC 5761). `clock_rate` is needed only for a codec that exists at several (L16). `ptime_ms` is what
-    the far end sends; we send 20 ms whatever it is.
+    multiplexed (RFC 5761). `clock_rate` is needed only for a codec that exists at several (L16). `ptime_ms`
+    is what the far end sends; we send 20 ms whatever it is.
     """
 
     address: str
@@ -373,7 +373,8 @@ class LegControl:
         """The counters as they stand."""
         receiver, sender = self.core.receiver, self.core.sender
         jitter = receiver.jitter
-        jitter_ms = jitter.jitter16 / 16 * 1000 / jitter.clock
+        reception = receiver.stats.reception()
+        trip_us = int(self.core.rtcp.round_trip_us)
         buffer_ms = jitter.spread_ns / 1e6
         expected = jitter.received + jitter.lost
         loss = jitter.lost / expected if expected else 0.0
@@ -388,14 +389,16 @@ class LegControl:
             reordered=int(jitter.reordered),
             concealed_ms=20 * int(jitter.concealed),
             shrunk_ms=20 * int(jitter.shrunk),
-            jitter_ms=jitter_ms,
+            measured=reception.measured,
+            jitter_ms=reception.jitter_ms,
+            max_jitter_ms=reception.max_jitter_ms,
             jitter_buffer_ms=buffer_ms,
             mos=mos(loss, buffer_ms),
             strangers=int(receiver.latch.strangers),
             malformed=int(receiver.malformed),
             skipped_ms=int(sender.skipped_ms),
-            round_trip_ms=None,
-            remote_lost=None,
+            round_trip_ms=None if trip_us < 0 else trip_us / 1000,
+            remote_lost=int(self.core.rtcp.remote_lost),
         )
 
     def _number(self) -> int:

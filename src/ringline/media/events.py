@@ -1,11 +1,13 @@
 """What the media plane tells: one frozen value per happening, in the order in which they happened.
 
-`at_ns` is the media thread's monotonic time: of the packet that carried the last sample, the first loud frame, the
-digit's end. It is true however late Python hears of it.
+`at_ns` is the media thread's monotonic time: of the packet that carried the last sample, the first loud
+frame, the digit's end. It is true however late Python hears of it.
 """
 
 from dataclasses import dataclass
 from typing import Literal
+
+from ringline.media.core.quality import Reception, call_quality_stats
 
 EndReason = Literal["completed", "stopped", "closed"]
 DigitMethod = Literal["rfc4733", "inband"]
@@ -15,9 +17,11 @@ DigitMethod = Literal["rfc4733", "inband"]
 class LegStats:
     """Counters of one leg since it was opened; `jitter_ms` and `mos` are of what it receives.
 
-    `lost` counts packets that never came in time to be missed no longer, `late` those that came after their turn,
-    `strangers` packets from a source that is not believed, `skipped_ms` audio not sent because the media thread
-    was held up, `shrunk_ms` audio left out to catch up with a delay that was no longer needed.
+    `lost` counts packets that never came in time to be missed no longer, `late` those that came after their
+    turn, `strangers` packets from a source that is not believed, `skipped_ms` audio not sent because the
+    media thread was held up, `shrunk_ms` audio left out to catch up with a delay that was no longer needed,
+    `measured` packets that went into the jitter, `remote_lost` what the far end's reports say of ours;
+    `round_trip_ms` needs them.
     """
 
     packets_received: int
@@ -30,14 +34,27 @@ class LegStats:
     reordered: int
     concealed_ms: int
     shrunk_ms: int
+    measured: int
     jitter_ms: float
+    max_jitter_ms: float
     jitter_buffer_ms: float
     mos: float
     strangers: int
     malformed: int
     skipped_ms: int
     round_trip_ms: float | None
-    remote_lost: int | None
+    remote_lost: int
+
+    def call_quality(self) -> dict[str, dict[str, str]]:
+        """The member `call_quality_stats` of `call.hangup` (spec webhooks §6.2)."""
+        inbound = Reception(
+            received=self.packets_received,
+            expected=self.packets_received + self.lost,
+            measured=self.measured,
+            jitter_ms=self.jitter_ms,
+            max_jitter_ms=self.max_jitter_ms,
+        )
+        return call_quality_stats(inbound, sent=self.packets_sent, skipped=self.skipped_ms // 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,9 @@ class MarkReached(MediaEvent):
 
 @dataclass(frozen=True, slots=True)
 class InjectCleared(MediaEvent):
-    """A stream's queue was emptied: `heard_ms` of the audio since it last ran dry were sent, `dropped_ms` not."""
+    """A stream's queue was emptied: `heard_ms` of the audio since it last ran dry were sent, `dropped_ms`
+    not.
+    """
 
     stream: str
     heard_ms: int

@@ -47,7 +47,8 @@ class PlayoutFeed:
         return self.ended or self.stopped
 
     def write(self, pcm: bytes | memoryview) -> int:
-        """Append samples; returns how many more bytes are welcome at once, 0 when it is better to await `ready`.
+        """Append samples; returns how many more bytes are welcome at once, 0 when it is better to await
+        `ready`.
 
         After a stop the samples are dropped and 0 is returned. Raises `FeedFull` beyond 1 MiB of backlog.
         """

@@ -69,7 +69,9 @@ class Inject:
         return True
 
     def push_media_json(self, message: bytes) -> bool:
-        """Queue the payload of a `media` message of the usual exact shape; False: parse it, it may be anything."""
+        """Queue the payload of a `media` message of the usual exact shape; False: parse it, it may be
+        anything.
+        """
         payload = media_payload(message)
         return payload is not None and self.write(payload)
 

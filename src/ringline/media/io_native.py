@@ -1,8 +1,8 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """The native driver: one thread without the interpreter between the sockets and the engine. Compiled only.
 
-It wakes every 5 ms, reads what has come, runs the slots that are due and sends what they made. Nothing in it waits
-for Python; Python hears of events by an eventfd.
+It wakes every 5 ms, reads what has come, runs the slots that are due and sends what they made. Nothing in it
+waits for Python; Python hears of events by an eventfd.
 """
 
 import os

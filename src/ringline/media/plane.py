@@ -1,7 +1,7 @@
 """The media plane as the rest of the house knows it: legs by name, commands, and events in order.
 
-Everything here runs in the event loop and only writes commands and reads events; the audio itself moves in the
-media thread (`io_native`), or in the loop where nothing was compiled (`io_asyncio`).
+Everything here runs in the event loop and only writes commands and reads events; the audio itself moves in
+the media thread (`io_native`), or in the loop where nothing was compiled (`io_asyncio`).
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import structlog
@@ -65,6 +66,7 @@ FIFO_PRIORITY: Final = 10
 NICE: Final = -10
 UNITY: Final = 256
 PHASES: Final = 4
+NTP_EPOCH: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 class NoSuchLeg(RinglineError):
@@ -103,7 +105,8 @@ class MediaPlane:
         self._bind = bind
         self._ports = Ports(bind, ports)
         self._on_event = on_event
-        self._engine = Engine(capacity, round(rtp_timeout_s * 1e9))
+        since_1900_ns = round((clock.utc() - NTP_EPOCH).total_seconds() * 1e9) - clock.now_ns()
+        self._engine = Engine(capacity, round(rtp_timeout_s * 1e9), since_1900_ns)
         self._legs: dict[str, LegControl] = {}
         self._slots: list[LegControl | None] = [None] * capacity
         self._free = deque(range(capacity))
@@ -180,12 +183,18 @@ class MediaPlane:
             raise NoFreePort(f"all {self._engine.capacity} legs of the media engine are taken")
         pair = self._ports.take()
         index = self._free.popleft()
-        core = self._engine.add(index)
+        core = self._engine.add(
+            index,
+            ssrc=self._ids.u32(),
+            sequence=self._ids.u16(),
+            timestamp=self._ids.u32(),
+            cname=self._ids.token(12).encode(),
+        )
         control = LegControl(leg, core, pair, self._post, self._clock.now_ns)
         self._legs[leg] = control
         self._slots[index] = control
         self._routes.add(leg, index % PHASES)
-        self._post(Command.OPEN, index, self._ids.u32(), self._ids.u16(), self._ids.u32())
+        self._post(Command.OPEN, index)
         if self._asyncio is not None:
             self._asyncio.attach(index, pair.rtp, pair.rtcp)
         else:

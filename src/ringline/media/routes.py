@@ -1,8 +1,8 @@
 """Who hears whom: a directed graph of gains over the legs of one plane.
 
-A bridge is two routes. Supervision is the same with fewer: a monitor hears both and is heard by none, a whisper is
-heard by one, a barge by all. Legs that a route joins share one phase of the media thread's clock, so that a word
-is mixed in the slot in which it was decoded.
+A bridge is two routes. Supervision is the same with fewer: a monitor hears both and is heard by none, a
+whisper is heard by one, a barge by all. Legs that a route joins share one phase of the media thread's clock,
+so that a word is mixed in the slot in which it was decoded.
 """
 
 

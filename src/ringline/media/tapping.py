@@ -16,8 +16,9 @@ ALL = 1 << 30
 class TapFrame:
     """20 ms of one direction.
 
-    `chunk` counts frames of its track, `sequence` those of the tap, both from 1 and both counting frames that were
-    dropped because the reader was late; `timestamp_ms` is the first sample's place since the tap was opened.
+    `chunk` counts frames of its track, `sequence` those of the tap, both from 1 and both counting frames that
+    were dropped because the reader was late; `timestamp_ms` is the first sample's place since the tap was
+    opened.
     """
 
     track: Track
@@ -29,7 +30,9 @@ class TapFrame:
 
 @dataclass(frozen=True, slots=True)
 class RecordFrame:
-    """20 ms of both directions at the same time, int16 in native order; `index` from 0 counts dropped frames too."""
+    """20 ms of both directions at the same time, int16 in native order; `index` from 0 counts dropped frames
+    too.
+    """
 
     index: int
     inbound: bytes
@@ -119,7 +122,8 @@ def media_frame_json(
 
 
 def media_payload(message: bytes) -> bytes | None:
-    """The payload of an incoming `media` message of the usual exact shape; None where a JSON parser must look.
+    """The payload of an incoming `media` message of the usual exact shape; None where a JSON parser must
+    look.
 
     Compact and spaced forms of `{"event":"media","media":{"payload":"…"}}` are known. Strict base64 admits no
     quote or backslash, so what is taken here is exactly what a parser would have found.

@@ -1,7 +1,7 @@
 """The media engine without I/O: no system calls, no clock, compiled when a compiler was there.
 
-Every module is ordinary Python with its C types in a `.pxd` beside it. `RINGLINE_PURE=1` loads the sources even
-where compiled modules lie beside them, so that one checkout can test both.
+Every module is ordinary Python with its C types in a `.pxd` beside it. `RINGLINE_PURE=1` loads the sources
+even where compiled modules lie beside them, so that one checkout can test both.
 """
 
 import importlib.machinery

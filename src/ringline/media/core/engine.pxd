@@ -12,7 +12,7 @@ cdef int EVENT_CLOSED, EVENT_TAP_CLOSED
 
 cdef class Engine:
     cdef readonly int capacity
-    cdef readonly long long timeout_ns
+    cdef readonly long long timeout_ns, time_since_1900_ns
     cdef readonly Records commands, events
     cdef readonly list legs
     cdef PyObject **table
@@ -41,4 +41,6 @@ cdef class Engine:
     cdef int c_turn(self, int index, int phase) noexcept nogil
     @cython.locals(k=int, other=int, at=int, size=int, to="long long")
     cdef void c_speak(self, int index, long long now_ns) noexcept nogil
+    @cython.locals(at=int, size=int, to="long long", kind=int)
+    cdef void c_report(self, int index, long long now_ns, int bye) noexcept nogil
     cdef void c_list(self, int index, int kind, long long to, int size) noexcept nogil

@@ -1,10 +1,10 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
-"""All legs of one media thread. No system calls, no clock: packets, commands and the time come in, packets and
-events go out.
+"""All legs of one media thread. No system calls, no clock: packets, commands and the time come in, packets
+and events go out.
 
-A driver calls `receive` for each datagram and `tick` every few milliseconds; time is cut into slots of 5 ms, and a
-leg's turn comes in every fourth. Slots that come up to 100 ms late are made up for at once; later than that the
-missed rounds are left out, and every leg's timestamps step over them.
+A driver calls `receive` for each datagram and `tick` every few milliseconds; time is cut into slots of 5 ms,
+and a leg's turn comes in every fourth. Slots that come up to 100 ms late are made up for at once; later than
+that the missed rounds are left out, and every leg's timestamps step over them.
 """
 
 from array import array
@@ -45,13 +45,17 @@ EVENT_TAP_CLOSED = int(Event.TAP_CLOSED)
 class Engine:
     """Up to `capacity` legs.
 
-    Python adds a leg to a free slot, then sends OPEN; after CLOSE it waits for CLOSED before it takes the leg out.
-    `commands` is written by one Python thread only, `events` read by one only.
+    Python adds a leg to a free slot, then sends OPEN; after CLOSE it waits for CLOSED before it takes the leg
+    out. `commands` is written by one Python thread only, `events` read by one only.
     """
 
-    def __init__(self, capacity: int = 1024, timeout_ns: int = 30_000_000_000) -> None:
+    def __init__(
+        self, capacity: int = 1024, timeout_ns: int = 30_000_000_000, time_since_1900_ns: int = 0
+    ) -> None:
+        """`timeout_ns` without a packet make an RTP_TIMEOUT; reports carry `now_ns` + `time_since_1900_ns`."""
         self.capacity = capacity
         self.timeout_ns = timeout_ns
+        self.time_since_1900_ns = time_since_1900_ns
         self.commands = Records(4096)
         self.events = Records(8192, 4096)
         self.legs: list[Leg | None] = [None] * capacity
@@ -76,9 +80,19 @@ class Engine:
         if cython.compiled:
             free(self.table)
 
-    def add(self, index: int) -> Leg:
+    def add(
+        self, index: int, *, ssrc: int = 0, sequence: int = 0, timestamp: int = 0, cname: bytes = b"-"
+    ) -> Leg:
         """Make a leg for the free slot `index`; OPEN makes it live."""
-        leg = Leg(index, self.events)
+        leg = Leg(
+            index,
+            self.events,
+            ssrc=ssrc,
+            sequence=sequence,
+            timestamp=timestamp,
+            cname=cname,
+            epoch_ns=self.time_since_1900_ns,
+        )
         self.legs[index] = leg
         if cython.compiled:
             self.table[index] = cython.cast(cython.pointer(PyObject), leg)
@@ -115,13 +129,13 @@ class Engine:
             return
         if kind == OPEN:
             self.open[index] = 1
-            cython.cast(Leg, self.table[index]).sender.c_start(a, b, c)
             cython.cast(Leg, self.table[index]).last = self.done - 4
             return
         if not self.open[index]:
             return
         if kind == CLOSE:
             cython.cast(Leg, self.table[index]).c_close(now_ns)
+            self.c_report(index, now_ns, 1)
             self.open[index] = 0
             self.events.c_put(EVENT_CLOSED, index, 0, 0, 0, 0, 0, now_ns)
         elif kind == REMOTE:
@@ -186,6 +200,8 @@ class Engine:
             return
         if kind == RTP:
             cython.cast(Leg, self.table[index]).c_packet(data, at, size, source, now_ns)
+        else:
+            cython.cast(Leg, self.table[index]).c_control(data, at, size, source, now_ns)
 
     # Time.
 
@@ -215,11 +231,14 @@ class Engine:
         for i in range(self.highest):
             if self.c_turn(i, phase):
                 self.c_speak(i, now_ns)
+                self.c_report(i, now_ns, 0)
                 cython.cast(Leg, self.table[i]).last = self.done
         self.done += 1
 
     def c_turn(self, index: int, phase: int) -> int:
-        """Whether a leg's 20 ms are over in this slot; one that changed its phase waits for the longer way round."""
+        """Whether a leg's 20 ms are over in this slot; one that changed its phase waits for the longer way
+        round.
+        """
         if not self.open[index]:
             return 0
         if cython.cast(Leg, self.table[index]).phase != phase:
@@ -240,6 +259,20 @@ class Engine:
         to = cython.cast(Leg, self.table[index]).receiver.latch.c_target()
         if size > 0 and to > 0:
             self.c_list(index, RTP, to, size)
+
+    def c_report(self, index: int, now_ns: int, bye: int) -> None:
+        """List one leg's RTCP report if it is due, or its last one."""
+        at = self.tx_count * PACKET_SIZE
+        if bye:
+            if not cython.cast(Leg, self.table[index]).sender.packets:
+                return
+            size = cython.cast(Leg, self.table[index]).c_write_report(self.tx_data, at, now_ns, 1)
+        else:
+            size = cython.cast(Leg, self.table[index]).c_report(self.tx_data, at, now_ns)
+        to = cython.cast(Leg, self.table[index]).c_control_target()
+        if size > 0 and to > 0:
+            kind = RTP if cython.cast(Leg, self.table[index]).c_multiplexed() else RTCP
+            self.c_list(index, kind, to, size)
 
     def c_list(self, index: int, kind: int, to: int, size: int) -> None:
         """Add the packet written last to the transmit list."""

@@ -10,11 +10,11 @@ cdef class JitterBuffer:
     cdef long long[::1] sequences, seen, stamps, arrivals
     cdef int[::1] lengths
     cdef readonly long long received, lost, late, duplicates, reordered, concealed, shrunk, resets
-    cdef readonly long long jitter16, spread_ns, ns_per_unit, granted
+    cdef readonly long long spread_ns, ns_per_unit, granted
     cdef readonly int clock, octets_per_unit, quantum
     cdef readonly long long newest, newest_stamp, next, floor, cursor, end
     cdef readonly int started, waiting, starved, pulls
-    cdef long long stray, base_ns, last_transit, lowest
+    cdef long long stray, base_ns, lowest
 
     cdef void c_configure(self, int clock, int octets_per_unit) noexcept nogil
     cdef void c_reset(self) noexcept nogil
@@ -24,7 +24,7 @@ cdef class JitterBuffer:
     cdef int c_put(self, long long sequence, long long timestamp, unsigned char[::1] data, int at, int length, int audio, long long now_ns) noexcept nogil
     @cython.locals(delta="long long")
     cdef long long c_extend(self, long long timestamp) noexcept nogil
-    @cython.locals(transit="long long", lateness="long long", units="long long", difference="long long")
+    @cython.locals(transit="long long", lateness="long long")
     cdef void c_measure(self, long long stamp, long long now_ns) noexcept nogil
     @cython.locals(oldest="long long", slot=int)
     cdef void c_overrun(self) noexcept nogil

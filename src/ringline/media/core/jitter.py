@@ -1,14 +1,14 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """An adaptive jitter buffer: packets in as they come, one decision per playout quantum out.
 
-Positions are RTP timestamps extended to 64 bits, in units of the payload's clock. `cursor` is the first unit that
-has not been handed out. The buffer hands out 20 ms at a time; packets may hold 10 to 60 ms.
+Positions are RTP timestamps extended to 64 bits, in units of the payload's clock. `cursor` is the first unit
+that has not been handed out. The buffer hands out 20 ms at a time; packets may hold 10 to 60 ms.
 
     waiting   the next packet found starts a talk spurt once it has aged by `target`
     playing   `c_next` names the packet to play, or says that the quantum must be concealed or be silent
 
-The target follows the lateness of packets against the earliest ones: its peak, decaying by half in 3.5 s at 50
-packets a second, between 20 and 200 ms. A level that stayed above it lets the leg play two quanta as one.
+The target follows the lateness of packets against the earliest ones: its peak, decaying by half in 3.5 s at
+50 packets a second, between 20 and 200 ms. A level that stayed above it lets the leg play two quanta as one.
 """
 
 from array import array
@@ -54,7 +54,6 @@ class JitterBuffer:
         self.concealed = 0
         self.shrunk = 0
         self.resets = 0
-        self.jitter16 = 0
         self.spread_ns = FEWEST_NS
         self.clock = 8000
         self.octets_per_unit = 1
@@ -86,7 +85,6 @@ class JitterBuffer:
         self.starved = 0
         self.stray = -1
         self.base_ns = 0
-        self.last_transit = 0
         self.lowest = FAR
         self.pulls = 0
 
@@ -174,27 +172,19 @@ class JitterBuffer:
         return self.newest_stamp + delta
 
     def c_measure(self, stamp: int, now_ns: int) -> None:
-        """Follow lateness (for the target) and interarrival jitter (RFC 3550 A.8, sixteenths of a unit)."""
+        """Follow lateness, from which the target comes."""
         transit = now_ns - stamp * self.ns_per_unit
         lateness = transit - self.base_ns
         if lateness < 0 or lateness > TEN_SECONDS:
             self.base_ns = transit
             lateness = 0
         else:
-            # The senders' clock may be slow: 0.1 % upward leak.
+            # The sender's clock may be slow: the base follows by up to 0.1 %.
             self.base_ns += 20_000
         if lateness > self.spread_ns:
             self.spread_ns = lateness
         else:
             self.spread_ns -= (self.spread_ns - lateness) >> 8
-        units = transit // self.ns_per_unit
-        if self.received > 1:
-            difference = units - self.last_transit
-            if difference < 0:
-                difference = -difference
-            if difference < self.clock:
-                self.jitter16 += difference - ((self.jitter16 + 8) >> 4)
-        self.last_transit = units
 
     def c_overrun(self) -> None:
         """Let go of packets older than the slots can hold."""

@@ -1,7 +1,8 @@
 """The numbers that travel between Python and the media thread: commands, events, codecs, channels.
 
-Plain Python on purpose: compiled modules copy the values they compare with into C integers at import, so there
-is one table. A record is eight 64-bit words: kind, leg slot, then six arguments named beside each member.
+Plain Python on purpose: compiled modules copy the values they compare with into C integers at import, so
+there is one table. A record is eight 64-bit words: kind, leg slot, then six arguments named beside each
+member.
 """
 
 from enum import IntEnum, IntFlag
@@ -10,7 +11,7 @@ from enum import IntEnum, IntFlag
 class Command(IntEnum):
     """From Python to the engine."""
 
-    OPEN = 1  # ssrc, sequence, timestamp: the injected starts (RFC 3550 §5.1)
+    OPEN = 1  # –
     CLOSE = 2  # –; CLOSED follows once the engine has forgotten the leg
     REMOTE = 3  # address << 16 | port, rtcp port, codec, rate, payload types, Direction
     IDLE_SILENCE = 4  # 0 or 1
@@ -19,11 +20,10 @@ class Command(IntEnum):
     STOP = 7  # channel, playout number
     CLEAR = 8  # channel, sample position up to which nothing more is heard
     TONE = 9  # tone number, 0 stops
-    DTMF = 10  # event code 0 to 15, duration ms, Method, token (0: more digits follow)
-    PAUSE = 11  # ms of silence between queued digits
-    DETECT = 12  # 0 or 1: in-band DTMF
-    TAP = 13  # tap slot, 1 opens, 0 closes (TAP_CLOSED follows)
-    TARGET = 14  # Target of the leg's inject channel
+    DTMF = 10  # event code 0 to 15 or −1 for a pause, duration ms, Method, token (0: more digits follow)
+    DETECT = 11  # 0 or 1: in-band DTMF
+    TAP = 12  # tap slot, 1 opens, 0 closes (TAP_CLOSED follows)
+    TARGET = 13  # Target of the leg's inject channel
 
 
 class Event(IntEnum):

@@ -1,11 +1,11 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """Whose RTP a leg believes: learn the source at first, then be strict.
 
-A source is an address and a port in one integer (`address << 16 | port`). The announced one of the offer or answer
-is believed at once, and always. Another one, because phones sit behind NAT, is believed after five packets in a
-row with one SSRC. A locked source is replaced when it was silent for 2 s, a locked SSRC on the same source after
-200 ms (a re-started sender), both at once when `c_expect` says that a new offer was answered. Everything else is a
-stranger: counted, never played.
+A source is an address and a port in one integer (`address << 16 | port`). The announced one of the offer or
+answer is believed at once, and always. Another one, because phones sit behind NAT, is believed after five
+packets in a row with one SSRC. A locked source is replaced when it was silent for 2 s, a locked SSRC on the
+same source after 200 ms (a re-started sender), both at once when `c_expect` says that a new offer was
+answered. Everything else is a stranger: counted, never played.
 """
 
 LEARN_PACKETS = 5
@@ -26,6 +26,7 @@ class Latch:
         self.source = 0
         self.ssrc = 0
         self.locked = 0
+        self.renewed = 0
         self.candidate = 0
         self.candidate_ssrc = 0
         self.candidate_count = 0
@@ -33,7 +34,8 @@ class Latch:
         self.strangers = 0
 
     def c_expect(self, source: int) -> None:
-        """An offer or answer names `source`; learn anew unless it is the believed one already."""
+        """An offer or answer names `source`: learn anew, or from the believed one only a new SSRC."""
+        self.renewed = 1
         if source == self.announced and self.locked:
             return
         self.announced = source
@@ -47,7 +49,7 @@ class Latch:
             if ssrc == self.ssrc:
                 self.heard_ns = now_ns
                 return ACCEPTED
-            if now_ns - self.heard_ns < SSRC_SILENT_NS:
+            if now_ns - self.heard_ns < SSRC_SILENT_NS and not self.renewed:
                 self.strangers += 1
                 return STRANGER
             return self.c_lock(source, ssrc, now_ns)
@@ -72,6 +74,7 @@ class Latch:
         self.source = source
         self.ssrc = ssrc
         self.locked = 1
+        self.renewed = 0
         self.heard_ns = now_ns
         self.candidate_count = 0
         return CHANGED

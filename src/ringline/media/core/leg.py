@@ -1,8 +1,8 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """One leg's media: what is heard from it, what it hears, and who listens in.
 
-Each 20 ms has two halves. `c_listen` makes the frame that the far end said; once all members of a group have done
-that, `c_speak` mixes what this leg hears, copies both to the taps, and writes the outgoing packet.
+Each 20 ms has two halves. `c_listen` makes the frame that the far end said; once all members of a group have
+done that, `c_speak` mixes what this leg hears, copies both to the taps, and writes the outgoing packet.
 """
 
 from array import array
@@ -22,8 +22,8 @@ from ringline.media.core.kinds import (
 from ringline.media.core.mix import Mixer
 from ringline.media.core.playout import Queue
 from ringline.media.core.receive import Receiver
-from ringline.media.core.resample import Resampler
 from ringline.media.core.ring import Records
+from ringline.media.core.rtcp import RtcpSession
 from ringline.media.core.send import Sender
 from ringline.media.core.talk import TalkDetector
 from ringline.media.core.tap import Tap
@@ -49,16 +49,35 @@ EVENT_TONE_ENDED = int(Event.TONE_ENDED)
 EVENT_SECOND = int(Event.SECOND)
 KEEPALIVE_FRAMES = 750  # 15 s, as RFC 6263 §6 recommends
 NS_PER_MS = 1_000_000
+RANDOM_MASK = 0xFFFFFFFF
 
 
 class Leg:
-    """The media of one leg, in slot `index` of its engine."""
+    """The media of one leg, in slot `index` of its engine.
 
-    def __init__(self, index: int, events: Records) -> None:
+    SSRC, sequence and timestamp starts are given (RFC 3550 §5.1); `epoch_ns` added to `now_ns` counts from
+    1900.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        events: Records,
+        *,
+        ssrc: int = 0,
+        sequence: int = 0,
+        timestamp: int = 0,
+        cname: bytes = b"-",
+        epoch_ns: int = 0,
+    ) -> None:
         self.index = index
         self.events = events
         self.receiver = Receiver()
-        self.sender = Sender()
+        self.sender = Sender(ssrc, sequence, timestamp)
+        self.rtcp = RtcpSession(ssrc, cname, epoch_ns=epoch_ns)
+        self.random = ssrc
+        self.report_ns = 0
+        self.rtcp_source = 0
         self.play = Queue(events, index, Channel.PLAY)
         self.overlay = Queue(events, index, Channel.OVERLAY)
         self.inject = Queue(events, index, Channel.INJECT)
@@ -92,8 +111,8 @@ class Leg:
         self.connected = 0
         self.idle_silence = 0
         self.detecting = 0
-        self.digit_token = 0
-        self.digit_method = RFC4733
+        self.event_token = 0
+        self.voice_token = 0
         self.rtcp_port = 0
         self.frames = 0
         self.quiet_frames = KEEPALIVE_FRAMES
@@ -119,7 +138,9 @@ class Leg:
         self.direction = direction
         if not self.connected:
             self.connected = 1
-            self.waiting_ns = now_ns
+            self.report_ns = now_ns + self.c_interval()
+        self.timed_out = 0
+        self.waiting_ns = now_ns
         # The first packet opens the way back through NAT, whether or not there is anything to say.
         self.quiet_frames = KEEPALIVE_FRAMES
 
@@ -145,6 +166,10 @@ class Leg:
     def c_packet(self, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int) -> None:
         """Take in a datagram from the leg's RTP socket."""
         if not self.connected or not self.direction & RECEIVE:
+            return
+        if size >= 2 and 200 <= data[at + 1] <= 204:
+            # RTCP on the RTP port: RFC 5761 §4 keeps these types free of RTP.
+            self.c_control(data, at, size, source, now_ns)
             return
         self.receiver.c_packet(data, at, size, source, now_ns)
         self.c_digits(now_ns)
@@ -222,7 +247,7 @@ class Leg:
             flags = self.sender.voice.c_next_audio(self.scratch, 0, count)
             self.mixer.c_add(self.scratch, count, UNITY)
             if flags & 8:
-                self.events.c_put(EVENT_DTMF_SENT, self.index, self.digit_token, 0, 0, 0, 0, now_ns)
+                self.events.c_put(EVENT_DTMF_SENT, self.index, self.voice_token, 0, 0, 0, 0, now_ns)
 
     def c_hear(self, other: "Leg", gain: int) -> None:
         """Add what another member of the group gives."""
@@ -247,20 +272,23 @@ class Leg:
         self.events.c_put(EVENT_TONE_ENDED, self.index, number, 0, 0, 0, 0, now_ns)
 
     def c_speak(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
-        """The second half: finish the mix, feed the taps, write the packet at `data[at]`; returns its size or 0."""
+        """The second half: finish the mix, feed the taps, write the packet at `data[at]`; returns its size or
+        0.
+        """
         count = self.receiver.frame
         self.mixer.c_read(self.heard, count)
-        self.c_tap(self.tap0, 0, now_ns)
-        self.c_tap(self.tap1, 1, now_ns)
-        self.c_tap(self.tap2, 2, now_ns)
-        self.c_tap(self.tap3, 3, now_ns)
+        spoken = 1 if self.mixer.sources or self.source_count or self.idle_silence else 0
+        self.c_tap(self.tap0, 0, spoken, now_ns)
+        self.c_tap(self.tap1, 1, spoken, now_ns)
+        self.c_tap(self.tap2, 2, spoken, now_ns)
+        self.c_tap(self.tap3, 3, spoken, now_ns)
         self.frames += 1
         if self.frames % 50 == 0:
             self.events.c_offer(EVENT_SECOND, self.index, 0, 0, 0, 0, 0, now_ns)
         size = 0
         if self.sender.events.c_busy():
             size = self.c_send_digit(data, at, now_ns)
-        elif self.c_should_send():
+        elif self.c_should_send(spoken):
             size = self.sender.c_audio(self.heard, data, at)
             self.quiet_frames = 0
         else:
@@ -269,29 +297,80 @@ class Leg:
         self.sender.c_advance(1)
         return size
 
-    def c_should_send(self) -> int:
-        """Whether this frame leaves: something is to be heard, silence was asked for, or NAT needs a packet."""
+    def c_should_send(self, spoken: int) -> int:
+        """Whether this frame leaves: it is `spoken`, or NAT needs a packet."""
         if not self.connected or not self.direction & SEND:
             return 0
-        if self.mixer.sources or self.source_count or self.idle_silence:
-            return 1
-        return 1 if self.quiet_frames >= KEEPALIVE_FRAMES else 0
+        return 1 if spoken or self.quiet_frames >= KEEPALIVE_FRAMES else 0
+
+    # Reports.
+
+    def c_interval(self) -> int:
+        """Nanoseconds to the next report: 2.5 to 7.5 s (RFC 3550 §6.2), by a generator that the SSRC seeds."""
+        self.random = (self.random * 69069 + 12345) & RANDOM_MASK
+        return (2500 + self.random % 5000) * NS_PER_MS
+
+    def c_report(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
+        """Write a report at `data[at]` if one is due; returns its size or 0."""
+        if not self.connected or now_ns < self.report_ns:
+            return 0
+        self.report_ns = now_ns + self.c_interval()
+        return self.c_write_report(data, at, now_ns, 0)
+
+    def c_write_report(self, data: MutableSequence[int], at: int, now_ns: int, bye: int) -> int:
+        """Write a report, the last one with `bye`."""
+        self.rtcp.remote_ssrc = self.receiver.latch.ssrc
+        return self.rtcp.c_report(
+            data,
+            at,
+            now_ns,
+            self.sender.timestamp,
+            self.sender.packets,
+            self.sender.octets,
+            self.receiver.stats,
+            bye,
+        )
+
+    def c_control(self, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int) -> None:
+        """Take in a report; from the believed source's host only."""
+        if not self.connected or source >> 16 != self.receiver.latch.c_target() >> 16:
+            return
+        if self.rtcp.c_receive(data, at, size, now_ns):
+            self.rtcp_source = source
+
+    def c_multiplexed(self) -> int:
+        """Whether both ends agreed on one port for RTP and RTCP (RFC 5761)."""
+        return 1 if self.rtcp_port == self.receiver.latch.announced & 65535 else 0
+
+    def c_control_target(self) -> int:
+        """Where reports go: where the other's come from, else beside where the audio goes."""
+        target = self.receiver.latch.c_target()
+        if self.c_multiplexed():
+            return target
+        if self.rtcp_source and self.rtcp_source >> 16 == target >> 16:
+            return self.rtcp_source
+        if target == self.receiver.latch.announced:
+            return target >> 16 << 16 | self.rtcp_port
+        return target + 1
+
+    # What Python asks for.
 
     def c_send_digit(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
         """One tick of RFC 4733; returns the packet's size or 0."""
         size = self.sender.c_event(data, at)
         if size < 0:
-            self.events.c_put(EVENT_DTMF_SENT, self.index, self.digit_token, 0, 0, 0, 0, now_ns)
+            self.events.c_put(EVENT_DTMF_SENT, self.index, self.event_token, 0, 0, 0, 0, now_ns)
             size = -size - 1
         if not self.connected or not self.direction & SEND or self.sender.event_type == NO_TYPE:
             return 0
         return size
 
-    def c_tap(self, tap: Tap, number: int, now_ns: int) -> None:
+    def c_tap(self, tap: Tap, number: int, spoken: int, now_ns: int) -> None:
         """Feed one tap."""
-        if tap.active and tap.c_hear(self.receiver.pcm, self.heard, self.receiver.frame):
-            if not self.events.c_offer(EVENT_TAP_READY, self.index, number, 0, 0, 0, 0, now_ns):
-                tap.signalled = 0
+        if not tap.active or not tap.c_hear(self.receiver.pcm, self.heard, self.receiver.frame, spoken):
+            return
+        if not self.events.c_offer(EVENT_TAP_READY, self.index, number, 0, 0, 0, 0, now_ns):
+            tap.signalled = 0
 
     def c_set_tap(self, number: int, active: int) -> None:
         """Start or stop feeding the tap in slot `number`."""
@@ -306,11 +385,11 @@ class Leg:
 
     def c_digit(self, code: int, length_ms: int, method: int, token: int) -> None:
         """Queue one digit, or a pause where `code` is −1; `token` marks the last of a string."""
-        if token:
-            self.digit_token = token
         if method == INBAND:
+            self.voice_token = max(self.voice_token, token)
             self.sender.voice.c_push(code, length_ms)
         else:
+            self.event_token = max(self.event_token, token)
             self.sender.events.c_push(code, length_ms)
 
     def c_close(self, now_ns: int) -> None:

@@ -1,9 +1,9 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """A queue of samples on the way to a leg, with cues that say when which of them has been sent.
 
-Python writes samples and cues ahead; the media thread reads 20 ms at a time. A cue stands at a position: START is
-reached when the sample at it is sent, END and MARK when all samples before it are. So playouts, marks and their
-times are true however far ahead Python is, or however late it hears of them.
+Python writes samples and cues ahead; the media thread reads 20 ms at a time. A cue stands at a position:
+START is reached when the sample at it is sent, END and MARK when all samples before it are. So playouts,
+marks and their times are true however far ahead Python is, or however late it hears of them.
 """
 
 from array import array
@@ -67,7 +67,9 @@ class Queue:
             self.rate = rate
 
     def room(self) -> int:
-        """Samples that can be pushed now; asked after `want`, a ROOM event follows once half the ring is free."""
+        """Samples that can be pushed now; asked after `want`, a ROOM event follows once half the ring is
+        free.
+        """
         return SAMPLES - (self.write - self.read) if self.rate else 0
 
     def want(self) -> None:
@@ -148,7 +150,8 @@ class Queue:
     def c_cue(self, now_ns: int, mode: int) -> int:
         """Handle the cue at the read position; 0 if there is none to handle.
 
-        SENT leaves a START for when its first sample is sent, HEARD takes it, UNHEARD takes it without an event.
+        SENT leaves a START for when its first sample is sent, HEARD takes it, UNHEARD takes it without an
+        event.
         """
         tail = self.cue_tail
         if tail == self.cue_head:
@@ -193,7 +196,9 @@ class Queue:
             tail += 1
 
     def c_stop(self, number: int, now_ns: int) -> None:
-        """Stop one playout, whether it is heard now or waits behind others; unknown numbers have ended before."""
+        """Stop one playout, whether it is heard now or waits behind others; unknown numbers have ended
+        before.
+        """
         if self.current == number:
             self.c_skip(number)
             self.c_discard(self.skip_to, STOPPED, now_ns)

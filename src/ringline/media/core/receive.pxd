@@ -6,6 +6,7 @@ from ringline.media.core.jitter cimport JitterBuffer
 from ringline.media.core.latch cimport Latch
 from ringline.media.core.mix cimport Mixer
 from ringline.media.core.plc cimport Concealer
+from ringline.media.core.quality cimport ReceptionStats
 from ringline.media.core.rtp cimport Header
 
 
@@ -19,6 +20,7 @@ cdef class Receiver:
     cdef readonly Coder coder
     cdef Concealer concealer, concealer16
     cdef readonly EventReceiver events
+    cdef readonly ReceptionStats stats
     cdef Mixer mixer
     cdef short[::1] fifo, pcm, second
     cdef readonly int held, frame, payload_type, event_type, expecting, live

@@ -11,6 +11,7 @@ from ringline.media.core.kinds import Put, Take
 from ringline.media.core.latch import Latch
 from ringline.media.core.mix import Mixer
 from ringline.media.core.plc import Concealer
+from ringline.media.core.quality import ReceptionStats
 from ringline.media.core.rtp import Header
 
 SLOT_SIZE = 1920
@@ -28,7 +29,8 @@ KEPT = int(Put.KEPT)
 class Receiver:
     """RTP of one leg, from socket to samples.
 
-    `pcm` holds the frame made last, `frame` its length in samples; `live` says that the far end was heard in it.
+    `pcm` holds the frame made last, `frame` its length in samples; `live` says that the far end was heard in
+    it.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,7 @@ class Receiver:
         self.concealer = Concealer(8000)
         self.concealer16 = Concealer(16000)
         self.events = EventReceiver(8000)
+        self.stats = ReceptionStats(8000)
         self.mixer = Mixer()
         self.fifo = array("h", bytes(2 * FIFO))
         self.held = 0
@@ -70,6 +73,7 @@ class Receiver:
         self.held = 0
         self.events.clock_rate = self.coder.clock
         self.events.c_reset()
+        self.stats.clock_rate = self.coder.clock
         self.jitter.c_configure(self.coder.clock, self.coder.octets_per_unit)
 
     def c_packet(self, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int) -> int:
@@ -87,10 +91,14 @@ class Receiver:
         if verdict == CHANGED:
             self.jitter.c_reset()
             self.events.c_reset()
+            self.stats.c_reset()
+            self.concealer.c_reset()
+            self.concealer16.c_reset()
             self.fresh = 1
         self.packets += 1
         self.octets += length
         self.heard_ns = now_ns
+        self.stats.c_packet(self.header.sequence, self.header.timestamp, now_ns)
         kind = self.header.payload_type
         if kind == self.payload_type:
             audio = 1

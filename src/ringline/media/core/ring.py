@@ -1,8 +1,8 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """A single-producer, single-consumer ring of fixed-size records, the only thing two threads share by writing.
 
-Each side owns one counter and reads the other's. Compiled, the counters are C11 atomics (see `ring.pxd`), so a
-record is complete before its count is seen; nobody ever waits.
+Each side owns one counter and reads the other's. Compiled, the counters are C11 atomics (see `ring.pxd`), so
+a record is complete before its count is seen; nobody ever waits.
 """
 
 from array import array
@@ -13,7 +13,8 @@ WORDS = 8
 class Records:
     """A ring of records of eight signed 64-bit words.
 
-    `reserve` records are kept free of `c_offer`, for what must not be lost; `dropped` counts what found no room.
+    `reserve` records are kept free of `c_offer`, for what must not be lost; `dropped` counts what found no
+    room.
     """
 
     def __init__(self, capacity: int, reserve: int = 0) -> None:

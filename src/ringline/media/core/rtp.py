@@ -30,8 +30,9 @@ class RtpError(ProtocolError):
 class RtpPacket:
     """One RTP packet.
 
-    `timestamp` counts in the payload's clock (8000 Hz for G.722 too, RFC 3551 §4.5.2); `padding` counts octets at
-    the end, the last of which holds the count; `extension` is the profile's 16 bits and whole 32-bit words.
+    `timestamp` counts in the payload's clock (8000 Hz for G.722 too, RFC 3551 §4.5.2); `padding` counts
+    octets at the end, the last of which holds the count; `extension` is the profile's 16 bits and whole
+    32-bit words.
     """
 
     payload_type: int
@@ -70,7 +71,8 @@ class Header:
         return value << 16 | self.c_u16(data, at + 2)
 
     def c_parse(self, data: MutableSequence[int], start: int, length: int) -> int:
-        """Read the packet of `length` octets at `start`; returns the payload's length, or a reason below zero.
+        """Read the packet of `length` octets at `start`; returns the payload's length, or a reason below
+        zero.
 
         `payload` is then the index of its first octet.
         """

@@ -18,7 +18,6 @@ cdef class Sender:
     cdef public int paused
     cdef readonly long long ssrc, sequence, timestamp, event_timestamp, packets, octets, skipped_ms
 
-    cdef void c_start(self, long long ssrc, long long sequence, long long timestamp) noexcept nogil
     cdef void c_configure(self, int codec, int rate, int payload_type, int event_type) noexcept nogil
     cdef void c_advance(self, int frames) noexcept nogil
     cdef void c_skip(self, int frames) noexcept nogil

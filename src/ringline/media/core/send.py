@@ -23,7 +23,7 @@ FRAME = 320
 class Sender:
     """One outgoing RTP stream; SSRC, sequence and timestamp starts are given (RFC 3550 §5.1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ssrc: int, sequence: int, timestamp: int) -> None:
         self.header = Header()
         self.coder = Coder()
         self.events = DigitSender(8000)
@@ -33,20 +33,14 @@ class Sender:
         self.event_type = NO_TYPE
         self.frame = 160
         self.units = 160
-        self.ssrc = 0
-        self.sequence = 0
-        self.timestamp = 0
+        self.ssrc = ssrc
+        self.sequence = sequence
+        self.timestamp = timestamp
         self.event_timestamp = 0
         self.paused = 1
         self.packets = 0
         self.octets = 0
         self.skipped_ms = 0
-
-    def c_start(self, ssrc: int, sequence: int, timestamp: int) -> None:
-        """Set the stream's starts."""
-        self.ssrc = ssrc & M32
-        self.sequence = sequence & 65535
-        self.timestamp = timestamp & M32
 
     def c_configure(self, codec: int, rate: int, payload_type: int, event_type: int) -> None:
         """What offer and answer allow us to send."""
@@ -77,7 +71,8 @@ class Sender:
         return 12 + size
 
     def c_event(self, data: MutableSequence[int], at: int) -> int:
-        """One tick of the digits that wait: the size of the packet at `data[at]` or 0, negative after the last.
+        """One tick of the digits that wait: the size of the packet at `data[at]` or 0, negative after the
+        last.
 
         Between digits nothing is sent: the far end must not take a gap of silence for audio.
         """

@@ -1,8 +1,9 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """Talk spurts by energy, for silence timeouts and turn taking without a model.
 
-A frame is loud when its mean square stands 12 dB above the noise floor and above −45 dB of full scale. Three loud
-frames (60 ms) begin a spurt, 20 quiet ones (400 ms) end it. The floor falls at once and rises by 3 dB a second.
+A frame is loud when its mean square stands 12 dB above the noise floor and above −45 dB of full scale. Three
+loud frames (60 ms) begin a spurt, 20 quiet ones (400 ms) end it. The floor falls at once and rises by 3 dB a
+second.
 """
 
 # Mean squares: −45 dBFS of full scale, and the floor's limits (−70 and −42 dBFS).

@@ -20,7 +20,7 @@ cdef class Tap:
     cdef Coder coder_in, coder_out
     cdef short[::1] pcm
 
-    cdef int c_hear(self, short[::1] inbound, short[::1] outbound, int count) noexcept nogil
+    cdef int c_hear(self, short[::1] inbound, short[::1] outbound, int count, int spoken) noexcept nogil
     cdef int c_convert(self, int track, short[::1] pcm, int count) noexcept nogil
     @cython.locals(head="long long", slot=int)
     cdef int c_number(self, int track) noexcept nogil

@@ -1,8 +1,8 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
 """A copy of a leg's audio on its way to Python: frames in a ring, each with its place in time.
 
-When Python is late and the ring is full, new frames are dropped, and their numbers with them: the reader sees the
-hole in `sequence` and `chunk`.
+When Python is late and the ring is full, new frames are dropped, and their numbers with them: the reader sees
+the hole in `sequence` and `chunk`.
 """
 
 from array import array
@@ -80,14 +80,19 @@ class Tap:
         self.signalled = 0
         self.chunks = array("q", bytes(8 * (TRACKS + 2)))
 
-    def c_hear(self, inbound: MutableSequence[int], outbound: MutableSequence[int], count: int) -> int:
-        """Take in 20 ms of both directions; 1 if Python should be told that frames wait."""
+    def c_hear(
+        self, inbound: MutableSequence[int], outbound: MutableSequence[int], count: int, spoken: int
+    ) -> int:
+        """Take in 20 ms of both directions; 1 if Python should be told that frames wait.
+
+        Without `spoken` nothing is sent to the leg, and the outbound track pauses; a pair never does.
+        """
         if self.pairs:
             self.c_pair(inbound, outbound, count)
         else:
             if self.inbound:
                 self.c_frame(INBOUND, inbound, count)
-            if self.outbound:
+            if self.outbound and spoken:
                 self.c_frame(OUTBOUND, outbound, count)
         self.ticks += 1
         if self.head == self.tail or self.signalled:
