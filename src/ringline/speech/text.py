@@ -49,7 +49,10 @@ TRAILING = frozenset(
         "p.m",
     )
 )
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+# Control and direction signs, halves of surrogate pairs; not the joiners, which Hindi and Arabic need.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
+)
 SPACE = re.compile(r"[^\S\n]+")
 END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s|$)|[。！？।]+|\n+|[;:](?=\s)")
 INITIALS = re.compile(r"(?:[^\W\d]\.)+[^\W\d]")

@@ -2,16 +2,17 @@
 
 from ringline.speech.voices import Gender, LocalVoice
 
+# `en` is the British one there; it has none for India, Australia, Wales or Canada.
 LANGUAGES = {
     "arb": "ar",
     "cmn-CN": "cmn",
     "cy-GB": "cy",
     "da-DK": "da",
     "de-DE": "de",
-    "en-AU": "en-gb",
-    "en-GB": "en-gb",
-    "en-GB-WLS": "en-gb",
-    "en-IN": "en-gb",
+    "en-AU": "en",
+    "en-GB": "en",
+    "en-GB-WLS": "en",
+    "en-IN": "en",
     "en-US": "en-us",
     "es-ES": "es",
     "es-MX": "es-419",
