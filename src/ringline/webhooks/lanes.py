@@ -15,10 +15,16 @@ from typing import Literal
 Order = Literal["wait", "strict", "none"]
 
 
+Name = tuple[str, str]
+"""A lane: leg and origin."""
+
+
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[str] = field(default_factory=deque)
     head: str | None = None
+    until: int | None = None
+    """When the head's attempt has been under way for long enough; None before it begins."""
 
 
 @dataclass(slots=True)
@@ -34,29 +40,33 @@ class Lanes:
         self._order: Order = order
         self._wait_ns = wait_ns
         self._slots = slots
-        self._lanes: dict[str, _Lane] = {}
-        self._lane_of: dict[str, str] = {}
+        self._lanes: dict[Name, _Lane] = {}
+        self._lane_of: dict[str, Name] = {}
         self._origins: dict[str, _Origin] = {}
         self._runnable: dict[str, None] = {}  # origins to look at, in order
-        self._waits: list[tuple[int, str, str]] = []  # (until, lane, head)
+        self._waits: list[
+            tuple[int, Name, str]
+        ] = []  # (until, lane, head), where others wait behind the head
 
     def add(self, item: str, origin: str, leg: str | None) -> None:
         """A first attempt that is to come after those added before for the same leg and origin."""
         if leg is None or self._order == "none":
             self._make_ready(item, origin)
             return
-        name = f"{leg} {origin}"
+        name = (leg, origin)
         lane = self._lanes.setdefault(name, _Lane())
         self._lane_of[item] = name
         lane.waiting.append(item)
         if lane.head is None:
             self._advance(name)
+        else:
+            self._watch(name)
 
     def hold(self, item: str, origin: str, leg: str | None) -> None:
         """A delivery found half-way: under `strict` the later ones of its leg wait for its end."""
         if self._order != "strict" or leg is None:
             return
-        name = f"{leg} {origin}"
+        name = (leg, origin)
         lane = self._lanes.setdefault(name, _Lane())
         if lane.head is None:
             lane.head = item
@@ -70,8 +80,7 @@ class Lanes:
         """Each (item, origin) that begins now; the caller calls `ended` for every one of them."""
         while self._waits and self._waits[0][0] <= now_ns:
             _, name, item = heapq.heappop(self._waits)
-            lane = self._lanes.get(name)
-            if lane is not None and lane.head == item:
+            if self._waits_behind(name, item):
                 self._advance(name)
         while self._runnable:
             origin = next(iter(self._runnable))
@@ -102,11 +111,14 @@ class Lanes:
         """When `start` should be asked again even if nothing happens."""
         while self._waits:
             until, name, item = self._waits[0]
-            lane = self._lanes.get(name)
-            if lane is not None and lane.head == item and lane.waiting:
+            if self._waits_behind(name, item):
                 return until
             heapq.heappop(self._waits)
         return None
+
+    def _waits_behind(self, name: Name, item: str) -> bool:
+        lane = self._lanes.get(name)
+        return lane is not None and lane.head == item and bool(lane.waiting)
 
     def _make_ready(self, item: str, origin: str) -> None:
         self._origins.setdefault(origin, _Origin()).ready.append(item)
@@ -115,17 +127,25 @@ class Lanes:
     def _began(self, item: str, now_ns: int) -> None:
         name = self._lane_of.get(item)
         if name is not None and self._order == "wait" and self._lanes[name].head == item:
-            heapq.heappush(self._waits, (now_ns + self._wait_ns, name, item))
+            self._lanes[name].until = now_ns + self._wait_ns
+            self._watch(name)
+
+    def _watch(self, name: Name) -> None:
+        lane = self._lanes[name]
+        if lane.waiting and lane.head is not None and lane.until is not None:
+            heapq.heappush(self._waits, (lane.until, name, lane.head))
 
     def _release(self, item: str) -> None:
         name = self._lane_of.pop(item, None)
-        if name is not None and self._lanes[name].head == item:
+        lane = self._lanes.get(name) if name is not None else None
+        if name is not None and lane is not None and lane.head == item:
             self._advance(name)
 
-    def _advance(self, name: str) -> None:
+    def _advance(self, name: Name) -> None:
         lane = self._lanes[name]
+        lane.until = None
         if not lane.waiting:
             del self._lanes[name]
             return
         lane.head = lane.waiting.popleft()
-        self._make_ready(lane.head, name.partition(" ")[2])
+        self._make_ready(lane.head, name[1])
