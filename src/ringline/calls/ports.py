@@ -107,6 +107,9 @@ class Ledger(Protocol):
     ) -> None:
         """Append to the timeline, queue the events, keep the leg's row: one transaction or none."""
 
+    def forget(self, leg: Leg) -> None:
+        """Nothing more will be written of this leg."""
+
 
 class Timer(Protocol):
     """Something that will happen."""

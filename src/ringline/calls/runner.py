@@ -58,6 +58,8 @@ from ringline.webhooks.payloads import Payload
 COMMAND_ID_LIFE_NS = 60 * SECOND
 COMMIT_RETRY_S = 0.25
 COMMIT_TRIES = 40
+LINGER_MS = 2000
+"""How long an ended leg still takes notes: the 200 to its BYE, the last webhook."""
 
 
 @dataclass(slots=True)
@@ -90,6 +92,12 @@ class Desk:
     task: "asyncio.Task[None] | None" = None
     timers: dict[str, Timer] = field(default_factory=dict)
     command_ids: dict[str, int] = field(default_factory=dict)
+    leaving: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come of the leg but notes on its timeline."""
+        return self.leg.state is State.ENDED and not self.leg.recordings
 
 
 class Runner:
@@ -122,7 +130,7 @@ class Runner:
 
     def reserve(self, count: int = 1) -> None:
         """Raise 10037 when `count` more legs would be over the limit."""
-        if len(self._desks) + count > self._limit:
+        if self.alive + count > self._limit:
             raise errors.no_capacity()
 
     async def begin(self, leg: Leg) -> None:
@@ -146,11 +154,11 @@ class Runner:
         """Wait until no leg is left."""
         await self._idle.wait()
 
-    def hang_up_all(self, make: Callable[[Leg], Input]) -> None:
+    def hang_up_all(self, why: Input) -> None:
         """Give every living leg an input that ends it."""
         for desk in list(self._desks.values()):
             if desk.leg.alive:
-                self.post(desk.leg.id, make(desk.leg))
+                self.post(desk.leg.id, why)
 
     async def _wait(self, reply: "asyncio.Future[CommandResult]") -> CommandResult:
         return await reply
@@ -175,8 +183,10 @@ class Runner:
                 await self._work(desk)
         finally:
             desk.task = None
-        if desk.leg.state is State.ENDED and not desk.leg.recordings:
-            self._remove(desk)
+        if desk.finished and not desk.leaving:
+            desk.leaving = True
+            self._ports.timers.after(LINGER_MS, lambda: self._remove(desk))
+            self._tell_idle()
 
     async def _work(self, desk: Desk) -> None:
         entries: list[AnyBody] = []
@@ -249,6 +259,9 @@ class Runner:
             except RinglineError as error:
                 self._log.warning("commit failed, trying again", leg=leg.facts.leg_id, error=str(error))
                 await asyncio.sleep(COMMIT_RETRY_S)
+            except Exception:  # the edge to the store: a leg must not stop because its record does
+                self._log.exception("a commit failed for good", leg=leg.facts.leg_id)
+                return
         self._log.error("giving up a commit: the call goes on, its record has a hole", leg=leg.facts.leg_id)
 
     def _perform(self, desk: Desk, effect: Effect) -> None:
@@ -342,7 +355,11 @@ class Runner:
 
     def _remove(self, desk: Desk) -> None:
         self._desks.pop(desk.leg.id, None)
-        if not self._desks:
+        self._ports.ledger.forget(desk.leg)
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if all(desk.finished for desk in self._desks.values()):
             self._idle.set()
 
     def _now(self) -> Instant:

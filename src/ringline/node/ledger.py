@@ -55,8 +55,10 @@ class StoreLedger:
         await self._store.tx(_write, row, page.row, written, numbered)
         page.seq += len(bodies)
         page.row = row
-        if leg.state is State.ENDED and not leg.recordings:
-            self._pages.pop(leg.id, None)
+
+    def forget(self, leg: Leg) -> None:
+        """Nothing more will be written of this leg."""
+        self._pages.pop(leg.id, None)
 
     def _event(self, leg: Leg, at: Instant, payload: Payload, hooks: policy.Hooks) -> QueuedEvent:
         return QueuedEvent(

@@ -127,7 +127,7 @@ class Node:
         await asyncio.wait((draining, hurried), timeout=drain_secs, return_when=asyncio.FIRST_COMPLETED)
         draining.cancel()
         hurried.cancel()
-        self.runner.hang_up_all(lambda _leg: Superseded())
+        self.runner.hang_up_all(Superseded())
         await self._settle_calls()
         await self.recorders.settle()
         await self._settle_calls()
