@@ -72,11 +72,12 @@ def _problem(failure: Mapping[str, Any], fields: Mapping[str, str]) -> Problem:
     kind = str(failure["type"])
     code = codes.of_kind(kind)
     name = str(path[0]) if path else "body"
+    told = str(next((part for part in reversed(path) if isinstance(part, str)), "body"))
     if where != "body":
-        return problem(code, _detail(failure, name), parameter=name)
+        return problem(code, _detail(failure, told), parameter=name)
     if len(path) == 1 and kind not in ("missing", *codes.TITLES):
         code = fields.get(name, code)
-    return problem(code, _detail(failure, name), pointer=pointer(path))
+    return problem(code, _detail(failure, told), pointer=pointer(path))
 
 
 def pointer(path: Sequence[str | int]) -> str:

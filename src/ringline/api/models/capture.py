@@ -91,7 +91,7 @@ class StreamingStart(CommandBody, StreamFields):
 
     def command(self) -> commands.StreamingStart:
         """Raises `ApiError` 10004 without a URL."""
-        options = self.streaming(tuple((one.name, one.value) for one in self.custom_parameters))
+        options = self.streaming(tuple((one.name, one.value) for one in self.custom_parameters if one.name))
         if options is None:
             raise errors.missing("/stream_url")
         return commands.StreamingStart(options=options, **self.common())

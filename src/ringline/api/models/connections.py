@@ -100,7 +100,7 @@ class CredentialFields(SettingsBody):
     active: bool = True
     anchorsite_override: Anchorsite = "Latency"
     dtmf_type: DtmfType = "RFC 2833"
-    encrypted_media: Annotated[Literal[""] | None, served("", later=("SRTP",))] = None
+    encrypted_media: Annotated[Literal[""], served("", later=("SRTP",))] | None = None
     inbound: InboundBody = InboundBody()
     outbound: OutboundBody = OutboundBody()
     sip_uri_calling_preference: Literal["disabled", "unrestricted", "internal"] = "disabled"

@@ -128,8 +128,8 @@ class RecordFields(Body):
 class CustomParameter(Body):
     """A pair that the stream's `start` frame carries."""
 
-    name: Annotated[str, Field(max_length=256)]
-    value: Annotated[str, Field(max_length=4096)]
+    name: Annotated[str, Field(max_length=256)] = ""
+    value: Annotated[str, Field(max_length=4096)] = ""
 
 
 class StreamFields(Body):
