@@ -263,4 +263,6 @@ def test_nothing_is_kept_of_what_is_over(items: list[tuple[str, str]]) -> None:
             one.ended(item, origin)
             one.settled(item)
     assert (one._lanes, one._lane_of, one._origins, one._runnable) == ({}, {}, {}, {})
+
+
 del case

@@ -91,6 +91,7 @@ class Delivery:
         self._look_at = 0
         self._runner: asyncio.Task[None] | None = None
         self._stopping = False
+        self._stopped = False
         self.counts: Counter[str] = Counter()
         """`attempts`, `delivered`, `failed`, `store_errors`, `faults` since the start."""
         store.listen(TOPIC, self.wake)
@@ -111,15 +112,17 @@ class Delivery:
 
     async def stop(self, drain_secs: float) -> None:
         """Let attempts in flight and first attempts end for up to `drain_secs`, then let go of the rest."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
         self._stopping = True
         self.wake()
-        if self._runner is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(drain_secs):
-                    await self._runner
-            await _cancelled(self._runner)
-        for task in list(self._tasks):
-            await _cancelled(task)
+        await asyncio.wait([runner], timeout=drain_secs)
+        self._stopped = True
+        left = [runner, *self._tasks]
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
         await self._sender.close()
         try:
             await self._store.tx(deliveries.release, owner=self._node)
@@ -216,6 +219,8 @@ class Delivery:
             self._lanes.retry(held.claimed.id, origin(held.url))
 
     def _pump(self) -> None:
+        if self._stopped:
+            return
         now = self._clock.now_ns()
         while self._later and self._later[0][0] <= now:
             held = self._held[heapq.heappop(self._later)[1]]
@@ -320,9 +325,3 @@ class Delivery:
         elif self._per_origin[one.origin] == HELD_PER_ORIGIN * 3 // 4:
             self.wake()  # there is room for the origin's backlog again
         self._lanes.settled(one.id)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
