@@ -182,6 +182,17 @@ def test_the_house_refuses_at_the_door(net: Net, node: Node, peer: Puppet) -> No
     assert node.events == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [Refuse(200), Refuse(486, "a\r\nb"), Refuse(486, "", (SipHeader("Via", "x"),)), Refuse(700)],
+    ids=["success", "phrase", "header", "beyond"],
+)
+def test_a_refusal_that_cannot_be_sent_is_500(net: Net, node: Node, peer: Puppet, refusal: Refuse) -> None:
+    node.route = lambda call: refusal
+    assert ask(net, node, peer, "INVITE", body=OFFER).status == 500
+    assert node.core.counters["bad_refusals"] == 1
+
+
 def test_a_challenged_caller_comes_back_with_credentials(net: Net, node: Node, peer: Puppet) -> None:
     calls: list[IncomingCall] = []
 
@@ -317,6 +328,24 @@ def test_under_a_flood_even_refusals_end(net: Net, peer: Puppet) -> None:
     assert peer.got(503) == 5
     assert node.core.counters["overload_drop"] == 34
     assert node.core.calls == 1
+
+
+def test_past_the_limit_of_transactions_only_calls_go_on(net: Net, peer: Puppet) -> None:
+    node = net.node(5061, settings=StackSettings(max_transactions=3))
+    peer.send(peer.make("INVITE", node, body=OFFER), node)
+    net.run(0.05)
+    node.core.accept(node.take(IncomingCall).handle, ANSWER)
+    net.run(0.05)
+    answer = peer.response(200)
+    for number in range(5):
+        peer.send(peer.make("OPTIONS", node, call_id=f"ping{number}"), node)
+    net.run(0.05)
+    assert peer.got(200) == 2
+    assert node.core.counters["overload_drop"] == 3
+    peer.ack(answer, node)
+    peer.send(peer.within(answer, "BYE", node, cseq=2), node)
+    net.run(0.05)
+    assert peer.response(200, "BYE")
 
 
 def test_draining_lets_nobody_new_in_and_calls_go_on(net: Net, node: Node, peer: Puppet) -> None:

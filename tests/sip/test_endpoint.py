@@ -276,6 +276,31 @@ async def test_an_error_in_the_house_stops_neither_the_endpoint_nor_other_events
         assert callee.sip.counters["event_errors"] == 1
 
 
+async def test_a_router_that_stumbles_is_500_to_that_caller_alone() -> None:
+    def decide(call: IncomingCall) -> Route:
+        if call.request_user == "trap":
+            raise RuntimeError("the house stumbles")
+        return Refuse(404)
+
+    async with phone() as caller, phone(decide) as callee:
+        for user, status in (("trap", 500), ("other", 404)):
+            caller.sip.invite(user, callee.uri(user, "udp"), from_uri="sip:a@example.com", sdp=OFFER)
+            assert (await caller.next(CallFailed)).status == status
+        assert callee.sip.counters["decide_errors"] == 1
+
+
+async def test_credentials_that_cannot_be_looked_up_are_unknown() -> None:
+    async with phone() as device, phone() as server:
+
+        def fail(user: str) -> Ha1 | None:
+            raise RuntimeError("the store is away")
+
+        server.sip._credentials = fail
+        device.sip.register(f"sip:alice@127.0.0.1:{server.sip.port}", "alice", "secret")
+        assert (await device.next(RegisterOutcome)).status == 401
+        assert server.sip.counters["credential_errors"] == 1
+
+
 async def test_draining_refuses_new_calls() -> None:
     async with phone() as caller, phone() as callee:
         _, incoming = await connected(caller, callee, "udp")
@@ -384,9 +409,20 @@ async def test_more_connections_than_allowed_are_refused() -> None:
             writer.close()
 
 
-async def test_a_silent_connection_is_closed() -> None:
+@pytest.mark.parametrize("words", [b"", b"OPTIONS sip:slow"], ids=["silent", "slow"])
+async def test_a_connection_that_never_says_a_whole_message_is_closed(words: bytes) -> None:
+    async with phone(tcp=TcpLimits(first_s=0.05)) as server:
+        reader, writer = await stream(server.sip.port)
+        writer.write(words)
+        await closed(reader)
+        assert server.sip.counters["tcp_idle"] == 1
+        writer.close()
+
+
+async def test_a_connection_that_falls_silent_is_closed() -> None:
     async with phone(tcp=TcpLimits(idle_s=0.05)) as server:
         reader, writer = await stream(server.sip.port)
+        writer.write(options("once"))
         await closed(reader)
         assert server.sip.counters["tcp_idle"] == 1
         writer.close()

@@ -197,6 +197,28 @@ def test_what_cannot_be_called_fails_as_an_event(net: Net, caller: Node, uri: st
     quiet(net, caller)
 
 
+def test_a_redirection_is_not_followed_and_says_where_to(net: Net, caller: Node) -> None:
+    peer = net.puppet(5070)
+    caller.dial(peer.uri)
+    net.run(0.05)
+    peer.reply(peer.request("INVITE"), 302, caller, headers=[("Contact", "<sip:desk@192.0.2.5>")])
+    net.run(0.05)
+    failed = caller.take(CallFailed)
+    assert (failed.status, SipHeader("Contact", "<sip:desk@192.0.2.5>") in failed.headers) == (302, True)
+    assert peer.got("INVITE") == 0
+
+
+def test_a_handle_belongs_to_one_live_call(net: Net, caller: Node, callee: Node) -> None:
+    answered(net, caller, callee)
+    with pytest.raises(IllegalMove, match="under way"):
+        caller.dial(callee.uri())
+    caller.core.bye("out")
+    net.run(0.1)
+    caller.dial(callee.uri())
+    net.run(0.1)
+    callee.take(IncomingCall)
+
+
 def test_a_user_that_has_not_registered_is_480(net: Net, caller: Node) -> None:
     caller.dial("sip:bob@example.com", via_registration="bob")
     net.run(0)

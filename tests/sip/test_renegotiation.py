@@ -200,6 +200,108 @@ def test_a_peer_that_forgot_the_dialog_ends_the_call(net: Net, node: Node, peer:
     assert (ended.by, ended.reason) == ("error", f"{status} to INVITE")
 
 
+def test_an_offer_that_the_peer_keeps_open_is_taken_back(net: Net, node: Node, peer: Puppet) -> None:
+    calling(net, node, peer)
+    node.core.reoffer("out", HOLD)
+    net.run(0.05)
+    invite = peer.request("INVITE")
+    peer.reply(invite, 100, node)
+    net.run(61)
+    peer.reply(peer.request("CANCEL"), 200, node)
+    peer.reply(invite, 487, node)
+    net.run(0.05)
+    assert node.take(CallReofferAnswered).status == 487
+    assert not node.has(CallEnded)
+
+
+def test_an_offer_that_not_even_cancel_closes_ends_the_call(net: Net, node: Node, peer: Puppet) -> None:
+    calling(net, node, peer)
+    node.core.reoffer("out", HOLD)
+    net.run(0.05)
+    peer.reply(peer.request("INVITE"), 100, node)
+    net.run(100)
+    assert node.take(CallReofferAnswered).status == 408
+    peer.reply(peer.request("BYE"), 200, node)
+    net.run(0.05)
+    assert node.take(CallEnded).by == "error"
+    net.run(110)
+    assert node.core.live == 0
+
+
+def test_an_offer_that_nobody_hears_ends_the_call(net: Net, node: Node, peer: Puppet) -> None:
+    calling(net, node, peer)
+    node.core.reoffer("out", HOLD)
+    net.run(33)
+    assert node.take(CallReofferAnswered).status == 408
+    peer.reply(peer.request("BYE"), 200, node)
+    net.run(0.05)
+    assert node.take(CallEnded).reason == "Request Timeout"
+
+
+def test_a_redirected_or_busy_offer_is_just_refused(net: Net, node: Node, peer: Puppet) -> None:
+    calling(net, node, peer)
+    node.core.reoffer("out", HOLD)
+    net.run(0.05)
+    peer.reply(peer.request("INVITE"), 603, node)
+    net.run(0.05)
+    assert node.take(CallReofferAnswered).status == 603
+
+
+def test_no_offer_while_the_ack_to_our_answer_is_awaited(net: Net, node: Node, peer: Puppet) -> None:
+    peer.send(peer.make("INVITE", node, body=OFFER), node)
+    net.run(0.05)
+    handle = node.take(IncomingCall).handle
+    node.core.accept(handle, ANSWER)
+    node.core.reoffer(handle, HOLD)
+    net.run(0.05)
+    assert peer.got("INVITE") == 0
+    peer.ack(peer.response(200), node)
+    net.run(0.05)
+    assert peer.request("INVITE").body == HOLD
+
+
+def test_a_reinvite_in_an_early_dialog_is_481(net: Net, node: Node, peer: Puppet) -> None:
+    node.dial(peer.uri)
+    net.run(0.05)
+    invite = peer.request("INVITE")
+    peer.reply(invite, 180, node)
+    send(net, node, peer, peer.inside(invite, "INVITE", node, body=OFFER))
+    peer.response(481)
+
+
+def test_an_offerless_call_that_is_left_gets_its_ack_first(net: Net, node: Node, peer: Puppet) -> None:
+    node.dial(peer.uri, sdp=b"")
+    net.run(0.05)
+    peer.reply(peer.request("INVITE"), 200, node, body=OFFER)
+    net.run(0.05)
+    node.take(CallAnswered)
+    node.core.bye("out")
+    net.run(0.05)
+    assert [m.method for _, m in peer.heard if isinstance(m, Request)] == ["INVITE", "ACK", "BYE"]
+    with pytest.raises(IllegalMove, match="no offer waits"):
+        node.core.acknowledge("out", ANSWER)
+
+
+def test_the_callee_of_our_call_may_take_its_reinvite_back(net: Net, node: Node, peer: Puppet) -> None:
+    invite = calling(net, node, peer)
+    again = peer.inside(invite, "INVITE", node, body=HOLD)
+    send(net, node, peer, again)
+    node.take(CallReoffered)
+    peer.cancel(again, node)
+    net.run(0.05)
+    peer.response(487)
+    node.take(CallReofferCancelled)
+
+
+def test_a_phone_that_moves_to_another_port_is_followed_on_its_flow(net: Net, node: Node) -> None:
+    old, new = net.puppet(5070, "TCP"), net.puppet(5071, "TCP")
+    handle, answer = called(net, node, old)
+    send(net, node, new, new.within(answer, "UPDATE", node, cseq=2))
+    node.core.bye(handle)
+    net.run(0.05)
+    assert (old.got("BYE"), new.got("BYE")) == (0, 1)
+
+
 def test_an_offer_without_sdp_makes_no_sense(net: Net, node: Node, peer: Puppet) -> None:
     calling(net, node, peer)
     with pytest.raises(IllegalMove):
@@ -316,6 +418,23 @@ def test_422_is_asked_again_with_the_peers_minimum(net: Net, peer: Puppet) -> No
     peer.reply(again, 422, node, headers=[("Min-SE", "600")])
     net.run(0.05)
     assert node.take(CallFailed).status == 422
+
+
+def test_a_refresh_that_meets_422_or_491_is_tried_again(net: Net, peer: Puppet) -> None:
+    node = timed(net)
+    calling(net, node, peer, ("Session-Expires", "200;refresher=uac"), ("Allow", "UPDATE"))
+    net.run(100.2)
+    peer.reply(peer.request("UPDATE"), 422, node, headers=[("Min-SE", "300")])
+    net.run(0.05)
+    update = peer.request("UPDATE")
+    assert (update.headers.get("Session-Expires"), update.headers.get("Min-SE")) == ("300", "300")
+    peer.reply(update, 491, node)
+    net.run(2)
+    assert peer.got("UPDATE") == 0
+    net.run(2.2)
+    peer.reply(peer.request("UPDATE"), 200, node, headers=[("Session-Expires", "300;refresher=uac")])
+    net.run(0.05)
+    assert node.events == []
 
 
 def test_a_peer_with_too_small_a_refresh_is_told(net: Net, node: Node, peer: Puppet) -> None:

@@ -74,8 +74,9 @@ class SipCore:
 
     @property
     def live(self) -> int:
-        """Transactions, calls and armed timers: 0 when nothing is going on."""
-        return len(self._layer) + len(self._calls) + len(self._dialogs) + len(self._stack.timers)
+        """Transactions, calls, lookups and armed timers: 0 when nothing is going on."""
+        calls = len(self._calls) + len(self._dialogs)
+        return len(self._layer) + calls + self._stack.resolving + len(self._stack.timers)
 
     @property
     def calls(self) -> int:
@@ -146,10 +147,16 @@ class SipCore:
         self._stack.send(flow, response.serialize(), None)
 
     def _admitted(self, flow: Flow, request: Request) -> bool:
-        """Whether new work may cost us anything (only what is outside any dialog and no copy is asked)."""
-        if request.method not in NEW_WORK or request.to.tag is not None or self._layer.knows(request):
+        """Whether a request may cost us anything; what belongs to a call, and copies, always may."""
+        counters = self._stack.counters
+        if request.method in {"ACK", "CANCEL"} or self._layer.knows(request) or self.handle_of(request):
             return True
-        now_ns, counters = self._stack.now_ns, self._stack.counters
+        if len(self._layer) >= self._stack.settings.max_transactions:
+            counters["overload_drop"] += 1
+            return False
+        if request.method not in NEW_WORK or request.to.tag is not None:
+            return True
+        now_ns = self._stack.now_ns
         if self._authenticator.silenced(flow.host, now_ns):
             counters["silenced"] += 1
             return False
@@ -250,6 +257,8 @@ class SipCore:
     def invite(self, dial: Dial) -> None:
         """Begin a call; what hinders it comes as `CallFailed`. `SipError` for headers that are ours."""
         checked(dial.headers)
+        if dial.handle in self._calls:
+            raise IllegalMove(f"a call with the handle {dial.handle} is under way")
         registration = None
         if dial.via_registration is not None:
             registration = self.registered(dial.via_registration)

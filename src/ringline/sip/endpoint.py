@@ -18,7 +18,8 @@ from ringline.core.ids import Ids
 from ringline.sip.authentication import CredentialLookup
 from ringline.sip.core import SipCore
 from ringline.sip.dialling import Dial
-from ringline.sip.events import Event, IncomingCall, Resolve, Route, Send, SipHeader
+from ringline.sip.digest import Ha1
+from ringline.sip.events import Event, IncomingCall, Refuse, Resolve, Route, Send, SipHeader
 from ringline.sip.exchange import Login
 from ringline.sip.flow import DEFAULT_PORT, Flow
 from ringline.sip.io.tcp import TcpLimits, TcpTransport
@@ -63,7 +64,9 @@ class SipEndpoint:
         self._ids = ids
         self._on_event = on_event
         self._settings = settings
-        self._core = SipCore(ids=ids, settings=settings.stack, decide=decide_invite, credentials=credentials)
+        self._decide_invite = decide_invite
+        self._credentials = credentials
+        self._core = SipCore(ids=ids, settings=settings.stack, decide=self._decide, credentials=self._look_up)
         self._dns = DnsLookup()
         self._udp: UdpTransport | None = None
         self._tcp: TcpTransport | None = None
@@ -260,6 +263,22 @@ class SipEndpoint:
         self._want_flush()
         self._core.unreachable(flow, self._clock.now_ns())
 
+    def _decide(self, call: IncomingCall) -> Route:
+        try:
+            return self._decide_invite(call)
+        except Exception:  # the edge: a mistake about one caller is that caller's 500
+            self._count("decide_errors")
+            _log.exception("an incoming call could not be routed")
+            return Refuse(500)
+
+    def _look_up(self, user: str) -> Ha1 | None:
+        try:
+            return self._credentials(user)
+        except Exception:  # the edge: a user that cannot be looked up is not known
+            self._count("credential_errors")
+            _log.exception("credentials could not be looked up")
+            return None
+
     def _count(self, what: str) -> None:
         self._core.counters[what] += 1
 
@@ -299,7 +318,12 @@ class SipEndpoint:
             targets = await self._dns.resolve(resolution)
         except SipError:
             targets = []
-        flows = tuple(Flow(target.transport.upper(), target.address, target.port) for target in targets)
+        v6 = ":" in self._settings.host
+        flows = tuple(
+            Flow(target.transport.upper(), target.address, target.port)
+            for target in targets
+            if (":" in target.address) == v6  # one socket speaks one family
+        )
         self._core.resolved(wanted.token, flows, self._clock.now_ns())
         self._want_flush()
 

@@ -70,7 +70,8 @@ class CallFailed:
     """Our INVITE has come to nothing.
 
     `status` is the peer's final response ≥ 300, or ours: 408 nobody answered, 487 after `cancel`, 480 the
-    user is not registered, 503 no address or no connection.
+    user is not registered, 503 no address or no connection. Redirections are not followed: `headers` of a 3xx
+    carry its Contacts.
     """
 
     handle: str
@@ -97,7 +98,10 @@ class CallAcked:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """An answered call is over: a BYE came, ours was answered, or the dialog failed (no ACK, 481…)."""
+    """An answered call is over: a BYE came, ours was answered, or the dialog failed (no ACK, 481…).
+
+    `reason` is the BYE's Reason header as it stood (RFC 3326), else "BYE", or what failed.
+    """
 
     handle: str
     by: Literal["remote", "local", "error"]
@@ -215,7 +219,10 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer at once with this status ≥ 300; no event follows. An empty reason means the standard phrase."""
+    """Answer at once with this status (300–699); no event follows. An empty reason is the standard phrase.
+
+    A refusal that cannot be sent (status, control characters, headers of the stack's own) becomes a 500.
+    """
 
     status: int
     reason: str = ""

@@ -114,14 +114,9 @@ class Exchange:
         """As built, without Via; its CSeq is the one last sent."""
 
     @property
-    def flow(self) -> Flow | None:
-        """Where the last attempt went."""
-        return self._transaction.flow if self._transaction else None
-
-    @property
-    def done(self) -> bool:
-        """Whether the user has had a final outcome."""
-        return self._done
+    def cancelled(self) -> bool:
+        """Whether the user has taken it back."""
+        return self._cancel is not None
 
     def start(self) -> None:
         """Send, as soon as the address is known."""

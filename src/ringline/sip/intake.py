@@ -10,6 +10,7 @@ from ringline.sip.events import Accept, Challenge, IncomingCall, Refuse, Route, 
 from ringline.sip.invite import checked, checked_phrase, pairs
 from ringline.sip.layer import ServerTransaction, TransactionLayer
 from ringline.sip.message import Request
+from ringline.sip.params import SipError
 from ringline.sip.stack import Stack
 from ringline.sip.uas import InboundCall
 
@@ -78,7 +79,15 @@ class Intake:
     def _refuse(
         self, transaction: ServerTransaction, status: int, reason: str, headers: tuple[SipHeader, ...]
     ) -> None:
-        transaction.respond(status, checked_phrase(reason) or None, headers=pairs(checked(headers)))
+        try:
+            if not 300 <= status < 700:
+                raise SipError(f"{status} does not refuse a call")
+            fields, phrase = pairs(checked(headers)), checked_phrase(reason)
+        except SipError:
+            self._stack.counters["bad_refusals"] += 1
+            transaction.respond(500)
+        else:
+            transaction.respond(status, phrase or None, headers=fields)
 
     def _describe(
         self, transaction: ServerTransaction, request: Request, sdp: bytes, identity: Checked

@@ -147,11 +147,6 @@ class ServerTransaction:
             self._layer.show(self, self._unseen)
             self._unseen = b""
 
-    @property
-    def answered(self) -> bool:
-        """Whether a final response has left."""
-        return self.machine.state not in {State.TRYING, State.PROCEEDING}
-
     def respond(
         self,
         status: int,

@@ -37,11 +37,6 @@ class RegisterClient:
         self._leaving = False
         self.handle = handle
 
-    @property
-    def over(self) -> bool:
-        """Whether this registration was given up and nothing is under way."""
-        return self._leaving and self._exchange is None
-
     def start(self) -> None:
         """Register now."""
         self._send(self._expires_s)

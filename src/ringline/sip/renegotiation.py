@@ -21,7 +21,10 @@ from ringline.sip.stack import ALLOW, SUPPORTED, Stack
 REFRESH = "refresh"
 DEAD = "dead"
 RETRY = "retry"
+OFFER_LIMIT = "offer limit"
 REFRESH_AGAIN_S = 5
+OFFER_LIMIT_S = 60
+"""A re-INVITE that the peer only answers with provisional responses is cancelled after this."""
 GONE = frozenset({408, 481})
 """Answers that end the dialog (§12.2.1.2)."""
 
@@ -84,20 +87,15 @@ class Renegotiation:
         self, transaction: ServerTransaction, interval: Interval | None, sdp: bytes, headers: HeaderPairs
     ) -> None:
         """Answer the INVITE that made the call."""
-        if transaction.request is None:
-            return
         self._agreed = interval
         self.local_sdp = sdp
-        self._answer_invite(transaction, transaction.request.cseq.number, sdp, headers)
+        self._answer_invite(transaction, sdp, headers)
         self.settle(interval)
 
-    def _answer_invite(
-        self, transaction: ServerTransaction, cseq: int, sdp: bytes, headers: HeaderPairs
-    ) -> None:
+    def _answer_invite(self, transaction: ServerTransaction, sdp: bytes, headers: HeaderPairs) -> None:
         response = self._ok(transaction, sdp, headers)
-        self._answer = Answer(
-            self._stack, self, transaction.flow, response.serialize(), cseq, self._session.handle
-        )
+        number, data = response.cseq.number, response.serialize()
+        self._answer = Answer(self._stack, self, transaction.flow, data, number, self._session.handle)
 
     def settle(self, interval: Interval | None) -> None:
         """An INVITE or UPDATE has succeeded with this session interval: the clock starts again."""
@@ -167,14 +165,12 @@ class Renegotiation:
 
     def accept(self, sdp: bytes) -> None:
         """Answer the peer's open offer; nothing happens when it was taken back."""
-        transaction = self._incoming
-        if transaction is None or transaction.request is None:
+        transaction, self._incoming = self._incoming, None
+        if transaction is None:
             return
-        self._incoming = None
         self.local_sdp = sdp
-        cseq = transaction.request.cseq.number
         if transaction.method == "INVITE":
-            self._answer_invite(transaction, cseq, sdp, ())
+            self._answer_invite(transaction, sdp, ())
         else:
             self._ok(transaction, sdp, ())
         self.settle(self._agreed)
@@ -182,10 +178,9 @@ class Renegotiation:
 
     def refuse(self, status: int) -> None:
         """Refuse the peer's open offer: the session stays as it was (§14.2)."""
-        transaction = self._incoming
+        transaction, self._incoming = self._incoming, None
         if transaction is None:
             return
-        self._incoming = None
         transaction.respond(status)
         self._pump()
 
@@ -264,6 +259,7 @@ class Renegotiation:
             hop=session.dialog.hop,
             login=session.login,
         )
+        self._stack.timers.arm(self, OFFER_LIMIT, self._stack.after(OFFER_LIMIT_S))
         self._outgoing.start()
 
     def on_provisional(self, exchange: Exchange, response: Response) -> None:
@@ -287,10 +283,11 @@ class Renegotiation:
             minimum = intervals.demanded_minimum(response.headers)
             if minimum > self._min_se_s:
                 self._min_se_s = minimum
-                self._replace_interval(exchange.request)
+                exchange.request.headers.set("Session-Expires", str(minimum))
+                exchange.request.headers.set("Min-SE", str(minimum))
                 exchange.again()
                 return
-        self._outgoing = None
+        self._through()
         if 200 <= status < 300:
             self._session.dialog.refresh(response)
             self.learn(response)
@@ -309,21 +306,21 @@ class Renegotiation:
         """Nobody answered our offer."""
         if exchange is not self._outgoing:
             return
-        self._outgoing = None
+        self._through()
         self._report(status, b"")
         if status in GONE:
             self._session.lost(reason, say_bye=True)
         self._pump()
+
+    def _through(self) -> None:
+        self._outgoing = None
+        self._stack.timers.disarm(self, OFFER_LIMIT)
 
     def _report(self, status: int, sdp: bytes) -> None:
         if not self._refreshing:
             self._stack.emit(CallReofferAnswered(self._session.handle, status, sdp))
         elif status >= 300:
             self._stack.timers.arm(self, REFRESH, self._stack.after(REFRESH_AGAIN_S))
-
-    def _replace_interval(self, request: Request) -> None:
-        request.headers.set("Session-Expires", str(self._min_se_s))
-        request.headers.set("Min-SE", str(self._min_se_s))
 
     def _retry_later(self) -> None:
         """Both offered at once: the owner of the Call-ID waits longer (§14.1), in steps of 10 ms."""
@@ -336,12 +333,27 @@ class Renegotiation:
             self._wanted = self._offer
         self._stack.timers.arm(self, RETRY, self._stack.now_ns + wait_ms * MILLISECOND)
 
+    def _give_up(self) -> None:
+        """The peer keeps our offer open: take it back, and the second time do without an answer (§9.1)."""
+        exchange = self._outgoing
+        if exchange is None:
+            return
+        if exchange.cancelled:
+            exchange.drop()
+            self.on_failure(exchange, 408, "Request Timeout")
+        else:
+            timeout_ns = self._stack.timing.timeout_ns
+            self._stack.timers.arm(self, OFFER_LIMIT, self._stack.now_ns + timeout_ns)
+            exchange.cancel()
+
     def wake(self, timer: str) -> None:
-        """A refresh is due, a retry is, or the session has been silent too long."""
+        """A refresh or a retry is due, an offer is open too long, or the session is dead."""
         if timer == RETRY:
             self._pump()
         elif timer == DEAD:
             self._session.lost("session timer expired", say_bye=True)
+        elif timer == OFFER_LIMIT:
+            self._give_up()
         elif not self._idle:
             self._stack.timers.arm(self, REFRESH, self._stack.after(REFRESH_AGAIN_S))
         elif self._session.active:

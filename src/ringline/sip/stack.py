@@ -58,6 +58,8 @@ class StackSettings:
     register_max_s: int = 3600
     register_default_s: int = 3600
     bindings_per_user: int = 10
+    max_transactions: int = 50_000
+    """Beyond, requests that belong to no call are dropped: each is remembered for 32 s, about 2 kB."""
     invites_per_s: float = 200.0
     """Rate of new INVITE and REGISTER admitted; more get 503 with Retry-After."""
     invites_burst: int = 400

@@ -72,7 +72,7 @@ class OutboundCall:
         self._exchange.start()
 
     def cancel(self, reason: str | None = None) -> None:
-        """Give up: CANCEL as soon as the RFC allows it, BYE for an answered call, nothing for an ended one."""
+        """Give up: CANCEL as soon as the RFC allows, BYE for an answered call, nothing for an ended one."""
         if self.state is CallState.DIALLING:
             self._outcome = TERMINATED
             self._cancel(reason)
@@ -128,7 +128,10 @@ class OutboundCall:
             status, reason = response.status, response.reason
             if self.state is CallState.CANCELLING:
                 status, reason = self._outcome
-            self._fail(status, reason, foreign_headers(response.headers), linger=False)
+            headers = foreign_headers(response.headers)
+            if status < 400:  # where to call instead is for the house to judge: we follow no redirection
+                headers += tuple(SipHeader("Contact", str(contact)) for contact in response.contacts)
+            self._fail(status, reason, headers, linger=False)
 
     def on_failure(self, exchange: Exchange, status: int, reason: str) -> None:
         """No final response."""

@@ -10,6 +10,7 @@ from ringline.sip.flow import Flow
 from ringline.sip.message import KeepAlive, SipError, StreamFramer
 
 Received = Callable[[Flow, bytes], None]
+MAX_WAITING = 200  # messages for a connection that is being made
 MAX_UNSENT = 1 << 20
 """Bytes a peer may leave unread before its connection is cut."""
 
@@ -19,8 +20,11 @@ class TcpLimits:
     """Bounds of one endpoint's connections."""
 
     connections: int = 2000
-    idle_s: float = 900.0
-    """Closed after this long without a byte received; phones keep theirs alive (RFC 5626 §4.4)."""
+    first_s: float = 40.0
+    """Closed when no whole message has come after this long."""
+    idle_s: float = 3900.0
+    """Closed after this long without a byte received: longer than any registration, for phones that send no
+    keepalives (RFC 5626 §4.4)."""
     connect_s: float = 10.0
 
 
@@ -76,12 +80,18 @@ class TcpTransport:
             self.count("tcp_closed")
             self._lost(flow)
         elif flow in self._connecting:
-            self._connecting[flow].append(data)
+            self._wait(flow, data)
         else:
             self._connecting[flow] = [data]
             task = asyncio.get_running_loop().create_task(self._connect(flow))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _wait(self, flow: Flow, data: bytes) -> None:
+        if len(self._connecting[flow]) < MAX_WAITING:
+            self._connecting[flow].append(data)
+        else:
+            self.count("tcp_overflow")
 
     async def _connect(self, flow: Flow) -> None:
         loop = asyncio.get_running_loop()
@@ -135,7 +145,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._flow: Flow | None = None
         self._idle: asyncio.TimerHandle | None = None
-        self._heard = 0.0
+        self._heard = self._opened = 0.0
+        self._proven = False
 
     def send(self, data: bytes) -> None:
         """Queue bytes; a peer that does not read is cut off."""
@@ -159,7 +170,7 @@ class _Connection(asyncio.Protocol):
         if self._flow is None:
             self._transport.abort()
             return
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._opened = asyncio.get_running_loop().time()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -173,6 +184,7 @@ class _Connection(asyncio.Protocol):
                     if item is KeepAlive.PING:
                         self.send(b"\r\n")
                 else:
+                    self._proven = True
                     self._owner.received(self._flow, item)
         except SipError:
             self._owner.count("tcp_unframed")  # there is no way back into step with such a stream
@@ -187,9 +199,12 @@ class _Connection(asyncio.Protocol):
             self._owner.closed(self._flow)
 
     def _watch(self) -> None:
-        """Close when nothing has been heard for too long; one timer, moved only when it fires."""
+        """Close when too little was heard for too long; one timer, moved only when it fires."""
         loop = asyncio.get_running_loop()
-        rest = self._heard + self._owner.limits.idle_s - loop.time()
+        limits = self._owner.limits
+        rest = self._heard + limits.idle_s - loop.time()
+        if not self._proven:
+            rest = min(rest, self._opened + limits.first_s - loop.time())
         if rest > 0:
             self._idle = loop.call_later(rest, self._watch)
         else:

@@ -42,7 +42,10 @@ class UdpTransport(asyncio.DatagramProtocol):
         if self._transport is None or self._transport.is_closing():
             self._count("udp_closed")
             return
-        self._transport.sendto(data, (flow.host, flow.port))
+        try:
+            self._transport.sendto(data, (flow.host, flow.port))
+        except (OSError, ValueError):  # asyncio reports, uvloop raises: another family, too long
+            self._count("udp_errors")
 
     def close(self) -> None:
         """Close the socket."""
