@@ -37,6 +37,7 @@ pytestmark = pytest.mark.unit
         ("Q&A @ home", "Q and A at home"),
         ("mail joe.b@example.com", "mail joe dot b at example dot com"),
         ("version 1.2.3 of B52", "version 1.2.3 of B52"),
+        ("Press * or #.", "Press star or pound."),
         ("Say no. Or yes.", "Say no. Or yes."),
     ],
 )

@@ -13,7 +13,7 @@ from ringline.speech.text import (
 pytestmark = pytest.mark.unit
 
 
-def texts(text: str, first: int = 60) -> list[str]:
+def texts(text: str, first: int = 30) -> list[str]:
     return [clause.text for clause in clauses(text, first)]
 
 
@@ -57,12 +57,28 @@ def test_later_sentences_stay_whole() -> None:
 
 
 def test_a_first_clause_without_comma_is_not_broken() -> None:
-    text = "This sentence has no comma at all and yet is a little longer than sixty characters."
+    text = "This sentence has no comma at all and yet is quite a bit longer than thirty characters."
     assert texts(text) == [text]
 
 
 def test_characters_without_sound_are_gone() -> None:
     assert clean("a\x00b\u200bc \t d\r\n") == "a b c d"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("**Hello** there, *you* and __me__", "Hello there, you and me"),
+        ("# Title\n- one\n* two\n> three", "Title\none\ntwo\nthree"),
+        ("see [our page](https://example.com/x) or ![a cat](cat.png)", "see our page or a cat"),
+        ("run `ls` now", "run ls now"),
+        ("Press * or # now, or **", "Press * or # now, or **"),
+        ("snake_case_name and 2*3*4", "snake_case_name and 2*3*4"),
+        ("-5 degrees", "-5 degrees"),
+    ],
+)
+def test_markdown_is_not_read_and_telephone_keys_are(written: str, read: str) -> None:
+    assert clean(written) == read
 
 
 @given(st.text(alphabet=st.sampled_from("ab ,.!?;:\n1。"), max_size=800))
@@ -81,6 +97,8 @@ def test_any_text_can_be_cut(text: str) -> None:
     assert all(piece == piece.strip() for piece in texts(text))
 
 
-@pytest.mark.parametrize("unit", ["a", "a ", ". ", "a.", ", ", "\n", "a.b.c", "!"])
+@pytest.mark.parametrize(
+    "unit", ["a", "a ", ". ", "a.", ", ", "\n", "a.b.c", "!", "*a", "**a ", "_a", "[a](", "[", "# ", "`"]
+)
 def test_repetition_is_cut_in_bounded_steps(unit: str) -> None:
     assert sum(map(len, texts(unit * 50_000))) <= len(unit) * 50_000

@@ -303,6 +303,19 @@ async def test_start_after_an_eviction_waits_for_the_new_child(make: Make) -> No
     assert worker.status().state is State.READY
 
 
+async def test_start_waits_through_an_eviction_and_a_death(make: Make) -> None:
+    worker = make()
+    await worker.start()
+    assert worker.evict()
+    await worker.start()
+    pid = worker.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: worker.status().deaths == 1)
+    await worker.start()
+    assert worker.status().state is State.READY
+
+
 async def test_stop_ends_child_and_requests_for_good(make: Make) -> None:
     worker = make(limits=Limits(in_flight=1, waiting=4))
     running = await begun(worker, b"hang ")

@@ -63,7 +63,16 @@ ABBREVIATIONS = {
     "e.g.": "for example",
     "i.e.": "that is",
 }
-SYMBOLS = {"&": " and ", "@": " at ", "°": " degrees ", "+": " plus ", "=": " equals ", "%": " percent "}
+SYMBOLS = {
+    "&": " and ",
+    "@": " at ",
+    "°": " degrees ",
+    "+": " plus ",
+    "=": " equals ",
+    "%": " percent ",
+    "*": " star ",
+    "#": " pound ",
+}
 
 NUMBER = r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,9})?|\d{1,15}(?:\.\d{1,9})?"
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}\b")
@@ -82,7 +91,7 @@ PLAIN = re.compile(rf"(?<![\w.])(-?(?:{NUMBER}))(?![\d]|\.\d|\w)")
 NUMERO = re.compile(r"(?:#|\bno\. ?)(?=\d)", re.IGNORECASE)
 ABBREVIATION = re.compile(r"\b(?:[a-z]{2,6}\.|e\.g\.|i\.e\.)", re.IGNORECASE)
 SYMBOL = re.compile("[" + re.escape("".join(SYMBOLS)) + "]")
-SPACES = re.compile(r" {2,}")
+SPACES = re.compile(r" +(?= |[.,!?;:](?: |$)|$)")
 
 
 def read(text: str, language: str) -> str:
@@ -91,7 +100,7 @@ def read(text: str, language: str) -> str:
         return text
     for pattern, words in RULES:
         text = pattern.sub(words, text)
-    return SPACES.sub(" ", text).strip()
+    return SPACES.sub("", text).strip()
 
 
 def is_english(language: str) -> bool:
@@ -123,7 +132,7 @@ def _spelled(text: str, english: bool) -> str:
 def _sign(sign: str) -> str:
     if sign in "0123456789":
         return digits(sign)
-    names = {"-": "dash", ".": "dot", "#": "pound", "*": "star", "_": "underscore", "/": "slash"}
+    names = {"-": "dash", ".": "dot", "_": "underscore", "/": "slash"}
     return names.get(sign) or SYMBOLS.get(sign, sign).strip()
 
 

@@ -7,7 +7,7 @@ good place; the others are whole sentences, for these sound better.
 import re
 from dataclasses import dataclass
 
-FIRST_CLAUSE = 60
+FIRST_CLAUSE = 30
 LONGEST_CLAUSE = 220
 SHORTEST_CLAUSE = 8
 
@@ -53,6 +53,13 @@ TRAILING = frozenset(
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
 )
+MARKDOWN = (
+    (re.compile(r"^ {0,3}(?:#{1,6}|[-*+]|>) {1,3}(?=\w)", re.MULTILINE), ""),
+    (re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^()\s]{0,500}\)"), r"\1"),
+    (re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]{1,500})(?<=\S)\1(?![\w*])"), r"\2"),
+    (re.compile(r"(?<!\w)(__?)(?=[^\s_])([^_\n]{1,500})(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r"`{1,3}"), ""),
+)
 SPACE = re.compile(r"[^\S\n]+")
 END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s|$)|[。！？।]+|\n+|[;:](?=\s)")
 INITIALS = re.compile(r"(?:[^\W\d]\.)+[^\W\d]")
@@ -68,8 +75,14 @@ class Clause:
 
 
 def clean(text: str) -> str:
-    """Without characters that have no sound; runs of blanks become one, line ends stay."""
-    return SPACE.sub(" ", CONTROL.sub(" ", text)).strip()
+    """Without what has no sound: control characters and Markdown; runs of blanks become one.
+
+    Line ends stay. A `*` or `#` that marks nothing stays too: it is a key of the telephone.
+    """
+    text = CONTROL.sub(" ", text)
+    for pattern, kept in MARKDOWN:
+        text = pattern.sub(kept, text)
+    return SPACE.sub(" ", text).strip()
 
 
 def clauses(text: str, first: int = FIRST_CLAUSE) -> list[Clause]:

@@ -58,6 +58,7 @@ class Worker:
         self._admission = Admission(spec.limits)
         self._requests: dict[int, _Request] = {}
         self._next_id = 0
+        self._starters = 0
         self._wanted = asyncio.Event()
         self._child: ChildProcess | None = None
         self._loaded = asyncio.Event()
@@ -107,8 +108,12 @@ class Worker:
     async def start(self) -> None:
         """Load the engine now and wait until it is ready; raises `WorkerFailed` when it cannot be."""
         self._open()
+        self._starters += 1
         self._wanted.set()
-        await self._loaded.wait()
+        try:
+            await self._loaded.wait()
+        finally:
+            self._starters -= 1
         if self._life.state is not State.READY:
             raise WorkerFailed(f"{self.spec.name} did not start: {self._last_failure}")
 
@@ -131,6 +136,7 @@ class Worker:
         if self._life.state is not State.READY or self._requests:
             return False
         self._move(Event.EVICTED)
+        self._loaded.clear()
         if self._child:
             self._child.stop()
         return True
@@ -228,6 +234,7 @@ class Worker:
             self._move(Event.EXITED)
             match self._life.state:
                 case State.BACKOFF if was_loaded:
+                    self._loaded.clear()
                     self._fail_running(f"the child ended: {reason}")
                     await self._back_off(reason)
                 case State.BACKOFF:
@@ -241,7 +248,7 @@ class Worker:
             if self._closed.is_set():
                 return
             self._loaded.clear()
-            if not self._requests:
+            if not self._requests and not self._starters:
                 self._wanted.clear()
 
     async def _back_off(self, reason: str) -> None:

@@ -15,6 +15,7 @@ from ringline.workers import Priority, State, Worker, WorkerFailed, WorkerSpec
 from ringline.workers.admission import Limits
 
 ADVICE = "Run `ringline doctor`; the server's log has the child's last words"
+NICENESS = 5  # speech is made ahead of the listener; the packets of running calls are not
 ESPEAK_PACKAGE = "espeakng_loader"
 
 
@@ -59,7 +60,9 @@ def espeak_speaker(limits: Limits, clock: Clock | None = None) -> WorkerSpeaker 
     """espeak-ng's own voice; None when the package is not installed."""
     if not _installed(ESPEAK_PACKAGE):
         return None
-    spec = WorkerSpec("espeak", "ringline.speech.engines.espeak:load", limits=limits, answer_within=20.0)
+    spec = WorkerSpec(
+        "espeak", "ringline.speech.engines.espeak:load", limits=limits, niceness=NICENESS, answer_within=20.0
+    )
     return WorkerSpeaker(VOICES, Worker(spec, clock))
 
 
@@ -80,6 +83,7 @@ def piper_speaker(
         settings=msgspec.msgpack.encode(settings),
         limits=limits,
         threads=threads,
+        niceness=NICENESS,
         answer_within=30.0,
     )
     return WorkerSpeaker(voices, Worker(spec, clock))
