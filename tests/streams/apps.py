@@ -18,6 +18,7 @@ from ringline.streams import transport_picows
 from ringline.streams.client import Stream
 from ringline.streams.frames import AppFrame, ServerFrame
 from ringline.streams.playlist import Decode, decode_file
+from ringline.streams.ports import MediaPorts
 from ringline.streams.request import StreamEvent, StreamFrameSeen, StreamLimits, StreamRequest
 from ringline.streams.transport import Dial
 from ringline.streams.wire import parse_server, serialize_app
@@ -248,7 +249,7 @@ class Events:
 @asynccontextmanager
 async def streaming(
     asked: StreamRequest,
-    plane: Any,
+    plane: MediaPorts,
     events: Events,
     *,
     dial: Dial = transport_picows.dial,

@@ -1,6 +1,7 @@
 """A stream against a real WebSocket app; the media plane is moved by hand."""
 
 import asyncio
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -139,6 +140,23 @@ async def test_an_mp3_is_decoded_and_queued(app: App, plane: ScriptedPlane, even
         assert isinstance(samples, bytes)
         assert len(samples) == pytest.approx(2 * 16000, abs=4000)
         assert (plane.inject.options["codec"], plane.inject.options["rate"]) == ("L16", 16000)
+
+
+async def test_clear_drops_files_too(app: App, plane: ScriptedPlane, events: Events) -> None:
+    held = threading.Event()
+
+    def decode(file: bytes, rate: int, limit: float) -> bytes:
+        assert held.wait(5)
+        return file
+
+    asked = request(app.url, bidirectional_mode="mp3")
+    async with streaming(asked, plane, events, decode=decode) as stream:
+        await stream.connect()
+        begin(stream)
+        await send(await app.socket(), AppMedia(b"file"), AppMark("played"), AppClear())
+        assert (await app.next(Mark)).name == "played"
+        held.set()
+    assert plane.inject.done == [("clear", None), ("close", None)]
 
 
 async def test_raw_audio_to_a_stream_that_expects_files(
@@ -285,6 +303,27 @@ async def test_stopped_while_connecting(plane: ScriptedPlane, events: Events, di
         assert events.outcomes == [StreamEnded(STREAM, "server")]
 
 
+async def test_a_connect_that_is_given_up(plane: ScriptedPlane, events: Events, dial: Dial) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def think(connection: ServerConnection, _: Request) -> None:
+        asked.set()
+        await connection.wait_closed()
+        gone.set()
+
+    async with (
+        serving(process_request=think) as app,
+        streaming(request(app.url), plane, events, dial=dial) as stream,
+    ):
+        connecting = asyncio.create_task(stream.connect())
+        await asked.wait()
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await gone.wait()
+    assert events.outcomes == [StreamEnded(STREAM, "server")]
+
+
 async def test_stopped_in_the_moment_of_connecting(plane: ScriptedPlane, events: Events) -> None:
     """The socket is open, but `connect` has not heard of it yet."""
     dialled = asyncio.Event()
@@ -356,6 +395,23 @@ async def test_a_slow_app_loses_the_oldest_frames_and_sees_the_hole(
         assert chunks[-2 - KEPT + 1 :] == list(range(sent - KEPT + 1, sent + 2)), "the newest were kept"
         assert all(frame.sequence == frame.chunk + 1 for frame in received), "both numbers show the hole"
         assert stream.state is State.STREAMING
+
+
+async def test_a_slow_app_is_not_told_every_mistake(
+    app: App, plane: ScriptedPlane, events: Events, dial: Dial
+) -> None:
+    async with streaming(request(app.url), plane, events, dial=dial) as stream:
+        await stream.connect()
+        begin(stream)
+        socket = await app.socket()
+        await app.next(Start)
+        socket.transport.pause_reading()
+        for chunk in range(1, 4001):
+            plane.tap.give(Packet("inbound", chunk, chunk * 20 - 20, bytes(1920)))
+        await send(socket, "nonsense", AppMedia(b"sense"))
+        await plane.inject.until(1)
+        assert stream.dropped_replies == 1
+        socket.transport.resume_reading()
 
 
 async def test_an_app_that_asks_and_never_reads_is_left(

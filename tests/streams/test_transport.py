@@ -485,6 +485,23 @@ async def test_abort(dial: Dial) -> None:
         assert await ear.closes.get() == (None, "enough")
 
 
+async def test_our_own_mistake_costs_one_connection(
+    dial: Dial, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Clumsy(Ear):
+        def on_text(self, message: bytes) -> None:
+            raise ZeroDivisionError("ours")
+
+    ear = Clumsy()
+    async with serving() as app:
+        await connect(app.url, ear, resolve=resolve, dial=dial, limits=StreamLimits())
+        await (await app.socket()).send("anything")
+        code, why = await ear.closes.get()
+        assert code is None
+        assert "our own mistake" in why
+    assert "ZeroDivisionError" in caplog.text + "".join(capsys.readouterr())
+
+
 # --- backpressure
 
 

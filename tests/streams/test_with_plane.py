@@ -8,6 +8,7 @@ import pytest
 
 from ringline.media.files import encode_mp3
 from ringline.streams.frames import AppClear, AppMark, AppMedia, Mark, Media, Start
+from ringline.streams.ports import MediaPorts
 from ringline.streams.request import StreamEnded
 from tests.streams.apps import App, Events, request, send, streaming
 from tests.streams.calls import Calls, calling, coder, ends_with_tone, tone
@@ -87,7 +88,9 @@ async def test_a_mark_is_told_when_the_phone_has_heard_what_came_before(
         assert (await app.next(Mark)).name == "nothing before"
         await send(socket, AppMedia(coder("PCMU", 8000).encode(tone(600, 0.3, 8000))), AppMark("heard"))
         assert (await app.next(Mark)).name == "heard"
-        assert phone.heard_ms == pytest.approx(300, abs=40)
+        assert phone.heard_ms > 150, "told at the end; the last packets may still wait in the phone's socket"
+        await phone.hears(260)
+        assert phone.heard_ms < 340
 
 
 async def test_clear_silences_and_tells_every_mark_once(app: App, events: Events, calls: Calls) -> None:
@@ -105,7 +108,7 @@ async def test_clear_silences_and_tells_every_mark_once(app: App, events: Events
         await send(socket, AppMedia(coder("PCMU", 8000).encode(tone(900, 0.3, 8000))), AppMark("after"))
         assert (await app.next(Mark)).name == "after"
         assert phone.heard_ms < 1000
-        assert ends_with_tone(phone.heard, 900, 8000)
+        await phone.hears_tone(900)
     assert sum('"event":"mark"' in message for message in app.raw) == 3
 
 
@@ -117,7 +120,8 @@ async def test_a_file_is_heard(app: App, events: Events, calls: Calls) -> None:
         file = encode_mp3(np.array(tone(1500, 0.5, 24000)), 24000)
         await send(await app.socket(), AppMedia(file), AppMark("heard"))
         assert (await app.next(Mark)).name == "heard"
-        assert phone.heard_ms == pytest.approx(500, abs=100)
+        await phone.hears(400)
+        assert phone.heard_ms < 600
         assert ends_with_tone(phone.heard[:-1600], 1500, 16000)
 
 
@@ -179,9 +183,10 @@ async def test_the_leg_is_closed_first(app: App, events: Events, calls: Calls) -
 async def test_a_second_stream_on_a_leg_fails_by_itself(app: App, calls: Calls) -> None:
     phone = await calls.phone("leg", hz=SPOKEN)
     first, second = Events(), Events()
+    plane: MediaPorts = calls.plane
     async with (
-        streaming(request(app.url), calls.plane, first) as one,
-        streaming(request(app.url, stream_id="another"), calls.plane, second) as two,
+        streaming(request(app.url), plane, first) as one,
+        streaming(request(app.url, stream_id="another"), plane, second) as two,
     ):
         await one.connect()
         calls.begin(one, "leg", phone)

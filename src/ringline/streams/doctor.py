@@ -115,7 +115,6 @@ class _Visit:
         self._events: Counter[str] = Counter()
         self._errors: list[str] = []
         self._audio_bytes = 0
-        self._files = 0
         self._pinged_ns = 0
         self._pong_ms: int | None = None
         self._closed: tuple[int | None, str] | None = None
@@ -184,7 +183,6 @@ class _Visit:
                     self._audio_bytes += len(payload)
                     self._events["media"] += 1
                 case effects.PlayFile():
-                    self._files += 1
                     self._events["media"] += 1
                 case effects.PlaceMark(serial):
                     self._perform(self._session.mark_reached(serial))

@@ -29,6 +29,7 @@ HIGH_WATER = 32 * 1024
 UNSENT = 32 * 1024
 """Bytes the kernel may hold unsent (TCP_NOTSENT_LOWAT): its own buffer would hide a slow app for minutes."""
 
+OUR_MISTAKE = "our own mistake; the log has it"
 HUNG_UP = "the app closed the connection instead of answering the upgrade"
 
 

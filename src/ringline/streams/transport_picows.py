@@ -1,6 +1,7 @@
 """`StreamTransport` on picows: the one in use."""
 
 import asyncio
+import logging
 import ssl
 from typing import Any
 
@@ -14,6 +15,7 @@ from ringline.streams.request import StreamLimits
 from ringline.streams.transport import (
     HIGH_WATER,
     HUNG_UP,
+    OUR_MISTAKE,
     ConnectFailed,
     Endpoint,
     Receiver,
@@ -24,6 +26,10 @@ from ringline.streams.transport import (
     said,
     tls_failure,
 )
+
+# The stream's events say what happened; picows' own lines would quote the app's bytes.
+_SILENT = logging.getLogger("ringline.streams.picows")
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
@@ -46,6 +52,7 @@ async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
             socket_factory=lambda _: opened,
             extra_headers=endpoint.headers,
             max_redirects=0,
+            logger_name=_SILENT,
             websocket_handshake_timeout=None,  # the caller's covers every step
             max_frame_size=endpoint.limits.message_bytes,
             **tls,
@@ -120,7 +127,7 @@ class PicowsTransport:
             why = f"the app broke the WebSocket protocol: {error}"
         except Exception:
             # What a callback of ours raised; picows has closed the connection with 1011.
-            why = "our own mistake; the log has it"
+            why = OUR_MISTAKE
             log.get("streams").exception("stream callback failed")
         if code is not None:
             why = f"the app closed with {code}"

@@ -10,10 +10,11 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from ringline.streams.fragments import FragmentError, Fragments
+from ringline.streams.fragments import Fragments
 from ringline.streams.transport import (
     HIGH_WATER,
     HUNG_UP,
+    OUR_MISTAKE,
     ConnectFailed,
     Endpoint,
     Receiver,
@@ -122,9 +123,11 @@ class WebsocketsTransport(asyncio.Protocol):
         self._socket.receive_eof()
         self._take()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.writable = False
+        if error is not None and not isinstance(error, OSError):
+            self._why = OUR_MISTAKE  # the loop has logged what a callback of ours raised
         self._gone.set()
         if self.shaken.done() and self.shaken.exception() is None:
             self._receiver.on_closed(self._code, self._why)
@@ -177,17 +180,11 @@ class WebsocketsTransport(asyncio.Protocol):
                 self._why = f"the app closed with {self._code}"
 
     def _data(self, frame: Frame) -> None:
-        try:
-            if frame.opcode is Opcode.CONT:
-                message = self._fragments.more(frame.data, final=frame.fin)
-            else:
-                message = self._fragments.first(frame.data, text=frame.opcode is Opcode.TEXT, final=frame.fin)
-        except FragmentError as error:
-            self._why = f"the app broke the WebSocket protocol: {error}"
-            self._socket.fail(error.code, str(error))
-            self._flush()
-            let_go(self._transport, self._endpoint.limits.close)
-            return
+        # `ClientProtocol` has refused what is out of place or too big.
+        if frame.opcode is Opcode.CONT:
+            message = self._fragments.more(frame.data, final=frame.fin)
+        else:
+            message = self._fragments.first(frame.data, text=frame.opcode is Opcode.TEXT, final=frame.fin)
         if message is None:
             return
         if message.text:
