@@ -2,6 +2,7 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
@@ -9,6 +10,7 @@ from websockets.http11 import Request, Response
 from ringline.core.clock import SystemClock
 from ringline.core.errors import NotAllowed
 from ringline.core.net import Target
+from ringline.media.files import encode_mp3
 from ringline.streams.doctor import Finding, Level, examine
 from ringline.streams.frames import AppMark, AppMedia, Connected, Mark, Media, Start, Stop
 from ringline.streams.request import StreamLimits, StreamRequest
@@ -69,6 +71,24 @@ async def test_mistakes_are_listed_but_not_all(dial: Dial) -> None:
     assert len(failures) == 4
     assert "audio" in failures[0]
     assert failures[-1] == "and 3 more messages were refused"
+
+
+@pytest.mark.parametrize(
+    ("payload", "level", "text"),
+    [
+        (encode_mp3(np.zeros(24000, np.int16), 24000), Level.OK, "its file plays for 1"),
+        (b"\xff" * 160, Level.FAIL, "no mp3 file"),
+    ],
+    ids=["mp3", "raw"],
+)
+async def test_files_are_tried(dial: Dial, payload: bytes, level: Level, text: str) -> None:
+    async def bot(socket: ServerConnection) -> None:
+        await send(socket, AppMedia(payload))
+        await socket.wait_closed()
+
+    async with serving(bot) as app:
+        findings = await visit(request(app.url, bidirectional_mode="mp3"), dial)
+    assert any(text in shown for shown in texts(findings, level))
 
 
 async def test_an_app_that_leaves(dial: Dial) -> None:

@@ -16,6 +16,8 @@ from ringline.core.net import Target
 from ringline.streams import session as effects
 from ringline.streams import transport_picows
 from ringline.streams.formats import from_app
+from ringline.streams.frames import InvalidMedia
+from ringline.streams.playlist import decode_file
 from ringline.streams.ports import Resolve
 from ringline.streams.request import StreamFrameSeen, StreamLimits, StreamRequest
 from ringline.streams.session import NORMAL_CLOSES, Session
@@ -24,6 +26,7 @@ from ringline.streams.transport import ConnectFailed, Dial, StreamTransport, con
 FRAME_MS = 20
 SILENCE = b"\xff" * 160
 """20 ms of PCMU: 0xFF is the smallest positive value (ITU-T G.711 table 2a)."""
+FILE_RATE = 8000
 SHOWN = 3
 """Findings of one kind that are printed in full."""
 
@@ -89,7 +92,7 @@ async def examine(
     kind = "wss" if target.tls else "ws"
     found.append(Finding(Level.OK, f"{kind} handshake in {(clock.now_ns() - started) // MILLISECOND} ms"))
     await visit.stream(transport, listen)
-    return [*found, *visit.findings()]
+    return [*found, *visit.findings(), *await visit.files()]
 
 
 def _advice(why: str) -> str:
@@ -115,6 +118,7 @@ class _Visit:
         self._events: Counter[str] = Counter()
         self._errors: list[str] = []
         self._audio_bytes = 0
+        self._files: list[bytes] = []
         self._pinged_ns = 0
         self._pong_ms: int | None = None
         self._closed: tuple[int | None, str] | None = None
@@ -182,7 +186,8 @@ class _Visit:
                 case effects.Play(payload):
                     self._audio_bytes += len(payload)
                     self._events["media"] += 1
-                case effects.PlayFile():
+                case effects.PlayFile(file):
+                    self._files.append(file)
                     self._events["media"] += 1
                 case effects.PlaceMark(serial):
                     self._perform(self._session.mark_reached(serial))
@@ -192,6 +197,18 @@ class _Visit:
     def findings(self) -> list[Finding]:
         """What was seen, from the app's messages to its farewell."""
         return [*self._heard(), *self._mistakes(), self._life(), self._farewell()]
+
+    async def files(self) -> list[Finding]:
+        """Whether what came in mp3 mode can be played."""
+        found = []
+        for file in self._files[:SHOWN]:
+            try:
+                samples = await asyncio.to_thread(decode_file, file, FILE_RATE, self._limits.buffer)
+            except InvalidMedia as error:
+                found.append(Finding(Level.FAIL, str(error), "raw audio needs stream_bidirectional_mode=rtp"))
+            else:
+                found.append(Finding(Level.OK, f"its file plays for {len(samples) / 2 / FILE_RATE:.2f} s"))
+        return found
 
     def _heard(self) -> Iterable[Finding]:
         if not self._events:
