@@ -160,6 +160,7 @@ RESOURCES = (
     Operation("calls.retrieve_status", path=CALL),
     Operation("connections.list_active_calls", types.ConnectionListActiveCallsParams, ("{application}",)),
     Operation("connections.list", types.ConnectionListParams),
+    Operation("connections.retrieve_count"),
     Operation("connections.retrieve", path=("{application}",)),
     Operation("call_control_applications.create", types.CallControlApplicationCreateParams, base=NAMED),
     Operation("call_control_applications.retrieve", path=("{application}",)),

@@ -15,10 +15,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 HEAD = """# Conformance
 
-What the installed SDK can say, said to this server: every operation with every member, and every value that
-the SDK's types list for it. A member is *taken* when the call answers 2xx, *refused* when it answers 422 with
-error 10038 naming the member. Every 2xx answer was validated strictly against the SDK's own model; *not filled*
-are members of that model that no answer had.
+What the installed SDK can say, said to this server: every operation with every member, and every value
+that the SDK's types list for it. A member is *taken* when the call answers 2xx, *refused* when it answers
+422 with error 10038 naming the member. Every 2xx answer was validated strictly against the SDK's own model;
+*not filled* are members of that model that no answer had.
 
 Written by `python -m tests.conformance.report` with telnyx {version}; the same walk is a test
 (`tests/conformance/test_operations.py`).
@@ -71,4 +71,4 @@ if __name__ == "__main__":
     PAGE.write_text(page(found))
     for one in found:
         for problem in one.wrong:
-            print(one.operation.method, problem, file=sys.stderr)
+            sys.stderr.write(f"{one.operation.method} {problem}\n")

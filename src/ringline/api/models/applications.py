@@ -12,8 +12,7 @@ from ringline.store.applications import Application, DtmfType, WebhookVersion
 
 Anchorsite = Literal[
     "Latency", "Chicago, IL", "Ashburn, VA", "San Jose, CA", "London, UK", "Chennai, IN",
-    "Amsterdam, Netherlands", "Toronto, Canada", "Sydney, Australia", "Vancouver, Canada",
-    "Frankfurt, Germany",
+    "Amsterdam, Netherlands", "Toronto, Canada", "Sydney, Australia",
 ]  # fmt: skip
 """Kept and echoed: this server is where it is."""
 

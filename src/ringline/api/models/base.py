@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ringline.api.models.fields import ClientState
 
 MASKED = "…"
+LONGEST = 1_000
+"""Characters of one member that are kept of a command's body."""
 
 
 class Sensitive:
@@ -40,6 +42,10 @@ class Body(BaseModel):
         if isinstance(body, dict) and None in body.values():
             return {name: value for name, value in body.items() if value is not None or name in cls._nullable}
         return body
+
+
+def _short(value: Any) -> Any:
+    return value if len(str(value)) <= LONGEST else MASKED
 
 
 class View(BaseModel):
@@ -81,9 +87,8 @@ class CommandBody(Body):
     def redacted(self) -> str:
         """The known members that were sent, as JSON, sensitive ones masked."""
         members = self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-        for name in self._sensitive & members.keys():
-            members[name] = MASKED
-        return msgspec.json.encode(members).decode()
+        kept = {name: MASKED if name in self._sensitive else _short(value) for name, value in members.items()}
+        return msgspec.json.encode(kept).decode()
 
     def common(self) -> Common:
         """What every command carries."""

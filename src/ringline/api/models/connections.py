@@ -7,11 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints
 
 from ringline.api import errors
-from ringline.api.models.applications import Anchorsite, ChannelLimit, Name
+from ringline.api.models.applications import ChannelLimit, Name
 from ringline.api.models.base import Body, View
 from ringline.api.models.fields import OptionalUrl, Tags, served
 from ringline.store.applications import DtmfType, WebhookVersion
 from ringline.store.connections import AnyConnection, CredentialConnection, Secrets
+
+Anchorsite = Literal[
+    "Latency", "Chicago, IL", "Ashburn, VA", "San Jose, CA", "Sydney, Australia", "Amsterdam, Netherlands",
+    "London, UK", "Toronto, Canada", "Vancouver, Canada", "Frankfurt, Germany",
+]  # fmt: skip
+"""Kept and echoed; not the list that applications have."""
 
 UserName = Annotated[str, StringConstraints(min_length=4, max_length=32, pattern=r"^[A-Za-z0-9]+$")]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
@@ -230,7 +236,7 @@ class ConnectionView(View):
     record_type: Literal["call_control_application", "credential_connection"]
     connection_name: str
     active: bool
-    anchorsite_override: Anchorsite
+    anchorsite_override: str
     outbound_voice_profile_id: str | None
     tags: list[str]
     webhook_api_version: WebhookVersion
@@ -243,6 +249,38 @@ class ConnectionView(View):
     def of(cls, connection: AnyConnection) -> "ConnectionView":
         """The view of a connection."""
         return cls.model_validate(connection)
+
+
+class Counts(View):
+    """How many connections there are of each kind that the API knows."""
+
+    call_control_applications: int
+    credential_connections: int
+    external_connections: Literal[0] = 0
+    fax_connections: Literal[0] = 0
+    fqdn_connections: Literal[0] = 0
+    ip_connections: Literal[0] = 0
+    microsoft_teams_sbc_connections: Literal[0] = 0
+    mobile_voice_connections: Literal[0] = 0
+    operator_connect_connections: Literal[0] = 0
+    texml_applications: Literal[0] = 0
+    third_party_provider_connections: Literal[0] = 0
+    uac_connections: Literal[0] = 0
+    zoom_sbc_connections: Literal[0] = 0
+
+
+class Limits(View):
+    """How many there may be: as many as the identifiers allow."""
+
+    global_limit: int = 2**31 - 1
+
+
+class CountView(View):
+    """How many connections there are, and may be."""
+
+    record_type: Literal["connection_count"] = "connection_count"
+    counts: Counts
+    limits: Limits = Limits()
 
 
 class RegistrationView(View):

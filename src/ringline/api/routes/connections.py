@@ -9,6 +9,8 @@ from ringline.api import errors, filters, sorting
 from ringline.api.context import Ctx
 from ringline.api.models.connections import (
     ConnectionView,
+    Counts,
+    CountView,
     CredentialCreate,
     CredentialUpdate,
     CredentialView,
@@ -16,7 +18,8 @@ from ringline.api.models.connections import (
 )
 from ringline.api.paging import Data, Listing, Meta, PageQuery
 from ringline.api.ports import Registration
-from ringline.store import connections
+from ringline.store import applications, connections
+from ringline.store.applications import ApplicationQuery
 from ringline.store.connections import ConnectionQuery, CredentialConnection
 
 router = APIRouter(tags=["connections"])
@@ -43,6 +46,14 @@ async def list_connections(ctx: Ctx, page: PageQuery, only: Filters, sort: Sorte
         connections.page_of_any, ctx.account_id, query, limit=page.size, offset=page.offset
     )
     return Listing(data=[ConnectionView.of(one) for one in found], meta=Meta.of(page, total))
+
+
+@router.get("/connections/count")
+async def count_connections(ctx: Ctx) -> Data[CountView]:
+    """How many connections of each kind there are."""
+    _, apps = await ctx.read(applications.page, ctx.account_id, ApplicationQuery(), limit=1)
+    _, phones = await ctx.read(connections.page, ctx.account_id, ConnectionQuery(), limit=1)
+    return Data(data=CountView(counts=Counts(call_control_applications=apps, credential_connections=phones)))
 
 
 @router.get("/connections/{id}")
