@@ -97,7 +97,7 @@ def test_malformed_names_are_unknown(name: str) -> None:
         ("Azure.en-CA-ClaraNeural", "en-CA", Gender.FEMALE),
         ("Azure.de-DE-FlorianMultilingualNeural", "de-DE", None),
         ("Azure.en-US-BrianMultilingualNeural", "en-US", Gender.MALE),
-        ("Resemble.Turbo.Aaron_en-US", "en-US", None),
+        ("Resemble.Turbo.Aaron_en-US", "en-US", Gender.MALE),
         ("Minimax.speech-02-hd.Wise_Woman", "", Gender.FEMALE),
         ("Humain.sara-ar", "ar", Gender.FEMALE),
         ("ElevenLabs.v3.21m00Tcm4TlvDq8ikWAM", "", None),

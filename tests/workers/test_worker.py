@@ -143,15 +143,15 @@ async def test_a_child_that_breaks_the_protocol_is_replaced(make: Make, payload:
 
 
 async def test_a_request_that_hangs_ends_the_child(make: Make) -> None:
-    worker = make(answer_within=0.2, ping_every=0.05)
-    with pytest.raises(WorkerFailed, match=r"no answer for 0\.2 s"):
+    worker = make(answer_within=0.5, ping_every=0.05)
+    with pytest.raises(WorkerFailed, match=r"no answer for 0\.5 s"):
         await worker.call(b"hang ")
     assert await worker.call(b"echo on") == b"on"
 
 
 async def test_a_child_that_does_not_run_ends(make: Make) -> None:
-    worker = make("Stopped", pong_within=0.2, ping_every=0.05)
-    with pytest.raises(WorkerFailed, match=r"no pong for 0\.2 s"):
+    worker = make("Stopped", pong_within=0.5, ping_every=0.05)
+    with pytest.raises(WorkerFailed, match=r"no pong for 0\.5 s"):
         await worker.call(b"stop")
     assert await worker.call(b"echo on") == b"on"
 
@@ -261,7 +261,7 @@ async def test_a_cancelled_request_that_waits_never_runs(make: Make) -> None:
 
 
 async def test_a_cancelled_request_that_does_not_listen_ends_with_its_child(make: Make) -> None:
-    worker = make(limits=Limits(in_flight=1, waiting=4), answer_within=0.2, ping_every=0.05)
+    worker = make(limits=Limits(in_flight=1, waiting=4), answer_within=0.5, ping_every=0.05)
     running = await begun(worker, b"hang ")
     await cancel(running)
     assert await worker.call(b"echo next") == b"next"

@@ -103,6 +103,7 @@ _names = tomllib.loads(files(__package__).joinpath("names.toml").read_text(encod
 MEN = frozenset(_names["gender"]["male"])
 WOMEN = frozenset(_names["gender"]["female"])
 POLLY_LANGUAGES: dict[str, str] = _names["polly"]
+CATALOGUE: dict[str, list[str]] = _names["catalogue"]
 
 
 def parse(name: str) -> VoiceName:
