@@ -88,7 +88,7 @@ class SipEndpoint:
             host, port = udp.address
             try:
                 self._tcp = await TcpTransport.bind(
-                    settings.host, port, self._received, self._lost, self._count, settings.tcp
+                    host, port, self._received, self._lost, self._count, settings.tcp
                 )
             except OSError as error:
                 udp.close()

@@ -1,11 +1,13 @@
 """SIP over UDP (RFC 3261 §18): one socket, each datagram a message."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 
 from ringline.sip.flow import Flow
 
+RECEIVE_BUFFER = 4 << 20
 Received = Callable[[Flow, bytes], None]
 
 
@@ -23,10 +25,18 @@ class UdpTransport(asyncio.DatagramProtocol):
         cls, host: str, port: int, received: Received, count: Callable[[str], None]
     ) -> "UdpTransport":
         """Open the socket; raises `OSError` when the address is taken."""
-        loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_datagram_endpoint(
-            lambda: cls(received, count), local_addr=(host, port)
-        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            bound.setblocking(False)
+            # A busy moment of the loop must fit into the kernel's queue; the system may allow less.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            bound.bind((host, port))
+            loop = asyncio.get_running_loop()
+            _, protocol = await loop.create_datagram_endpoint(lambda: cls(received, count), sock=bound)
+        except OSError:
+            bound.close()
+            raise
         return protocol
 
     @property
