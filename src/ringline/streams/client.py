@@ -170,12 +170,12 @@ class Stream:
     def _perform(self, due: Iterable[effects.Effect]) -> None:
         for effect in due:
             match effect:
+                case effects.Play(payload):
+                    self._play(payload)
                 case effects.Send(message, droppable):
                     self._send(message, droppable=droppable)
                 case effects.Report(event):
                     self._on_event(event)
-                case effects.Play(payload):
-                    self._play(payload)
                 case effects.PlayFile(file):
                     if self._playlist is not None:
                         self._playlist.add(file)

@@ -159,6 +159,7 @@ class Session:
         self._chunks: dict[MediaTrack, int] = {"inbound": 0, "outbound": 0}
         self._marks: deque[tuple[int, str]] = deque()
         self._serial = 0
+        self._from_app: Audio | None = None
         self._early: list[tuple[bytes | None, int]] = []  # None was binary
         # Bunched by the network, files sent each second arrive up to some hundred milliseconds early.
         self._files = Pace(limits.file_interval, slack=limits.file_interval / 4)
@@ -219,6 +220,7 @@ class Session:
         self._move(Move.BEGIN)
         request = self._request
         to_app = formats.to_app(request, leg_codec, leg_rate)
+        self._from_app = self._readable()
         start = frames.Start(
             stream_id=self.id,
             sequence=self._next(),
@@ -236,7 +238,7 @@ class Session:
             Report(StreamStarted(self.id)),
             Send(wire.serialize(start)),
             self._seen("out", "start", f"{to_app.codec}/{to_app.rate}"),
-            OpenMedia(to_app, self._from_app()),
+            OpenMedia(to_app, self._from_app),
         ]
         for message, received_ns in self._early:
             if message is None:
@@ -246,7 +248,7 @@ class Session:
         self._early.clear()
         return effects
 
-    def _from_app(self) -> Audio | None:
+    def _readable(self) -> Audio | None:
         if self._request.bidirectional_mode == "mp3":
             return None
         try:
@@ -355,7 +357,7 @@ class Session:
             if backlog_ms > limit_ms:
                 raise RateLimited(f"{backlog_ms / 1000:.0f} s of audio wait; at most {limit_ms / 1000:g} s")
             return [PlayFile(payload)] if payload else []
-        audio = formats.from_app(self._request)
+        audio = self._from_app or formats.from_app(self._request)  # which raises what is wrong with it
         if not payload:
             return []
         length_ms = len(payload) * 1000 / audio.bytes_per_second
