@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringline.core.errors import ProtocolError
+from ringline.media.core import COMPILED
 from ringline.media.core.dtmf import (
     DIGITS,
     DONE,
@@ -133,6 +134,18 @@ def test_a_wideband_event_counts_its_own_clock() -> None:
     sender = DigitSender(16_000)
     sender.push("1", 100)
     assert max(parse(payload).duration for flags, payload in schedule(sender) if flags & PACKET) == 1600
+
+
+@pytest.mark.skipif(
+    COMPILED, reason="the twins for the media thread are visible to Python in the sources only"
+)
+def test_the_media_threads_twins_say_what_is_full_empty_or_busy() -> None:
+    sender = DigitSender(8000)
+    assert not sender.c_busy()
+    assert [sender.c_push(1, 100) for _ in range(129)] == [True] * 128 + [False]
+    assert sender.c_busy()
+    assert EventReceiver().c_take() == -1
+    assert DigitDetector(8000).c_take() == -1
 
 
 # Receiving

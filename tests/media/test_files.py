@@ -136,15 +136,28 @@ def test_what_no_number_is_sounds_like_nothing() -> None:
     assert pcm[:4].tolist() == [0, 32767, -32768, 8192]
 
 
-def ogg() -> bytes:
+def encoded(container_name: str, codec: str, pcm: Samples, rate: int) -> bytes:
+    """A file of a format that we only read, or refuse."""
     out = io.BytesIO()
-    with av.open(out, "w", format="ogg") as container:
-        stream = container.add_stream("libopus", rate=48_000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), format="s16", layout="mono")
-        frame.sample_rate = 48_000
+    with av.open(out, "w", format=container_name) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = rate
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
+def test_adpcm_of_old_prompts_is_heard(codec: str) -> None:
+    pcm = files.decode(encoded("wav", codec, samples(TONE), 8000), rate=8000)
+    assert heard(pcm[:4000], 600, 8000)[1] > 20
+
+
+def test_gsm_of_old_prompts_is_read() -> None:
+    block = struct.pack("<HHIIHHHH", 0x31, 1, 8000, 1625, 65, 0, 2, 320)
+    body = b"WAVE" + chunk(b"fmt ", block) + chunk(b"data", bytes(65 * 25))
+    assert len(files.decode(b"RIFF" + struct.pack("<I", len(body)) + body, rate=8000)) == 25 * 320
 
 
 @pytest.mark.parametrize(
@@ -155,10 +168,11 @@ def ogg() -> bytes:
         (b"<html>not found</html>", "neither WAV nor MP3"),
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "neither WAV nor MP3"),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "neither WAV nor MP3"),
-        (ogg(), "neither WAV nor MP3"),
+        (encoded("ogg", "libopus", np.zeros(4800, np.int16), 48_000), "neither WAV nor MP3"),
         (b"RIFF\0\0\0\0WAVE" + bytes(40), "cannot be read"),
         (b"ID3\x04\0\0\0\0\0\0" + bytes(200), "cannot be read"),
         (wav(1, 16, b""), "no sound"),
+        (wav(0x9999, 16, bytes(400)), "coding is unknown"),
         (wav(1, 16, bytes(400), rate=1000), "out of range"),
         (wav(1, 16, bytes(400), channels=16), "out of range"),
         (wav(0x161, 16, bytes(400), extra=bytes(12)), "not supported"),
@@ -172,7 +186,8 @@ def ogg() -> bytes:
         "ogg",
         "wav",
         "id3",
-        "silent",
+        "mute",
+        "odd",
         "slow",
         "wide",
         "wma",

@@ -148,15 +148,13 @@ def _check(container: str, stream: AudioStream) -> None:
 
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Rate and mono samples, frame by frame; a stream may change its rate or channels on the way."""
+    """Rate and mono samples, frame by frame: damaged packets are left out, rate and channels may change."""
     to_float: AudioResampler | None = None
     shape = None
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            if to_float is None:
-                raise
             continue
         for frame in frames:
             if to_float is None or shape != (frame.sample_rate, frame.layout.name, frame.format.name):

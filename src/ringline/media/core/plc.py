@@ -22,7 +22,7 @@ class Concealer:
         # Pitch of 66 to 200 Hz, as the appendix has it.
         self.shortest = rate // 200
         self.longest = rate // 66
-        # 64 ms hold the longest period three times; a power of two at every rate makes the ring cheap.
+        # 20 ms to compare and the longest lag need 36 ms; a power of two lets the ring turn by a mask.
         self.size = 1 << math.ceil(math.log2(rate * 0.064))
         self.history = array("h", bytes(2 * self.size))
         self.write = 0
