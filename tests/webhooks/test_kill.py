@@ -27,19 +27,24 @@ async def child(url: str, app: App, mode: str) -> asyncio.subprocess.Process:
     )
 
 
-async def until_killed(process: asyncio.subprocess.Process, after: int) -> set[tuple[int, int]]:
-    """Read what it says; kill it when it has said `after` lines; what it said in full before it died."""
+async def until_killed(process: asyncio.subprocess.Process, app: App, after: int) -> set[tuple[int, int]]:
+    """Kill it when the app has heard `after` requests; what it has said in full before it died."""
     assert process.stdout is not None
     said: set[tuple[int, int]] = set()
+    killing = asyncio.create_task(kill_after(process, app, after))
     while line := await process.stdout.readline():
         if not line.endswith(b"\n"):
             break
         leg, number = line.split()
         said.add((int(leg), int(number)))
-        if len(said) == after:
-            process.kill()
+    await killing
     await process.wait()
     return said
+
+
+async def kill_after(process: asyncio.subprocess.Process, app: App, after: int) -> None:
+    await app.hears(after, within=20)
+    process.kill()
 
 
 def what(heard: Heard) -> tuple[int, int]:
@@ -53,7 +58,7 @@ async def test_nothing_committed_is_lost(database: str, app: App, seed: int) -> 
     # Some attempts fail, so that retries are among what the kill interrupts.
     app.answer = in_turn(*(chance.choice((200, 200, 200, 500, 429)) for _ in range(3_000)), 200)
     victim = await child(database, app, "queue")
-    said = await asyncio.wait_for(until_killed(victim, chance.randint(20, 250)), 30)
+    said = await asyncio.wait_for(until_killed(victim, app, chance.randint(1, 60)), 30)
     survivor = await child(database, app, "deliver")
     assert await asyncio.wait_for(survivor.wait(), 30) == 0
 

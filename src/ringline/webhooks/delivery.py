@@ -141,7 +141,7 @@ class Delivery:
                 if self._clock.now_ns() >= renew_at:
                     await self._renew()
                     renew_at = self._clock.now_ns() + RENEW_NS
-                while self._clock.now_ns() >= self._look_at:
+                if self._clock.now_ns() >= self._look_at:
                     self._look_at = self._clock.now_ns() + IDLE_NS
                     if await self._claim() == BATCH:
                         self._look_at = 0
