@@ -167,6 +167,23 @@ async def test_what_the_app_plays_is_in_the_outbound_track(app: App, events: Eve
             heard[frame.track] += coder("PCMU", 8000).decode(frame.payload)
 
 
+async def test_the_outbound_track_is_there_while_something_is_sent(
+    app: App, events: Events, calls: Calls
+) -> None:
+    phone = await calls.phone("leg", hz=SPOKEN)
+    async with streaming(request(app.url, track="both_tracks"), calls.plane, events) as stream:
+        await stream.connect()
+        calls.begin(stream, "leg", phone)
+        for _ in range(10):
+            frame: Media = await app.next(Media)
+            assert frame.track == "inbound"
+        calls.plane.set_idle_silence("leg", True)
+        while frame.track == "inbound":
+            frame = await app.next(Media)
+        assert frame.chunk == 1
+        assert not any(coder("PCMU", 8000).decode(frame.payload))
+
+
 async def test_the_leg_is_closed_first(app: App, events: Events, calls: Calls) -> None:
     phone = await calls.phone("leg", hz=SPOKEN)
     async with streaming(request(app.url), calls.plane, events) as stream:
