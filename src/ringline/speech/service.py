@@ -117,13 +117,14 @@ class SpeechService:
     async def _sound(self, part: Said | Silence, request: SpeechRequest, cast: Cast) -> PcmChunk:
         if isinstance(part, Silence):
             return PcmChunk(quiet(part.ms, request.rate), request.rate, "", "")
-        failures: list[SpeechUnavailable] = []
+        failures: list[SpeechUnavailable | Busy] = []
         for speaker, voice in cast:
             utterance = Utterance(part.spoken, voice, request.rate, part.speed)
             try:
                 pcm = await self._said(speaker, utterance, request)
-            except SpeechUnavailable as error:
-                log.warning("%s failed, trying the next engine: %s", voice.id, error)
+            # In the middle of an utterance another voice is better than none, for a busy engine too.
+            except (SpeechUnavailable, Busy) as error:
+                log.warning("%s cannot speak, trying the next engine: %s", voice.id, error)
                 failures.append(error)
             else:
                 pause = quiet(part.pause_ms, request.rate)
