@@ -5,16 +5,34 @@ from typing import Annotated
 import typer
 
 import ringline
-from ringline.cli import serve
+from ringline.cli.lazy import Entry, LazyGroup
+
+COMMANDS = (
+    Entry("serve", "ringline.cli.serve:serve", "Run the server."),
+    Entry("demo", "ringline.demo.main:main", "Watch a voice app answer a real SIP call on this machine."),
+    Entry("doctor", "ringline.cli.doctor.command:doctor", "Check this machine, the settings and your app."),
+    Entry("config", "ringline.cli.config:config", "Show the effective settings and where each comes from."),
+    Entry("keys", "ringline.cli.keys:app", "API keys, and the public key of webhooks."),
+    Entry("calls", "ringline.cli.calls:app", "What calls there were, and what happened in them."),
+    Entry("webhooks", "ringline.cli.webhooks:app", "Events on their way to apps."),
+    Entry("models", "ringline.cli.models:app", "Model weights: what there is, and getting it."),
+)
+
+
+class Commands(LazyGroup):
+    """The commands of `ringline`."""
+
+    table = COMMANDS
+
 
 app = typer.Typer(
     name="ringline",
+    cls=Commands,
     help="Programmable voice and AI inference on your own machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
 
 
 def _version(wanted: bool) -> None:

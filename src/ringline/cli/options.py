@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from ringline.cli.failure import fail
 from ringline.core.errors import ConfigError
 from ringline.core.settings import Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", dir_okay=False)]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything ringline keeps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def settings_of(config: Path | None, data: Path | None, **overrides: object) -> Settings:
@@ -29,9 +31,3 @@ def host_and_port(text: str | None, option: str) -> tuple[str | None, int | None
     if not host or not port.isdigit():
         raise fail(f"{option} {text}: give HOST:PORT, as 127.0.0.1:5060")
     return host.strip("[]"), int(port)
-
-
-def fail(message: str) -> typer.Exit:
-    """Say what is wrong on standard error; to be raised."""
-    typer.echo(f"ringline: {message}", err=True)
-    return typer.Exit(1)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ringline.cli.options import Config, Data, fail, host_and_port, settings_of
+from ringline.cli.failure import fail
+from ringline.cli.options import Config, Data, host_and_port, settings_of
 from ringline.core import log
 from ringline.core.errors import ConfigError
 from ringline.core.settings import Settings
