@@ -74,7 +74,7 @@ class App:
             await self._runner.cleanup()
             self._runner = None
 
-    async def hears(self, count: int, within: float = 10.0) -> list[Heard]:
+    async def hears(self, count: int, within: float = 20.0) -> list[Heard]:
         """The requests so far, once there are `count`."""
         async with asyncio.timeout(within), self._changed:
             await self._changed.wait_for(lambda: len(self.heard) >= count)

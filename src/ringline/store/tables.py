@@ -336,7 +336,7 @@ jobs = sa.Table(
     _account(),
     sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("kind", sa.String(64), nullable=False),
-    sa.Column("args", Json, nullable=False),
+    sa.Column("args", Json),
     sa.Column("state", sa.String(16), nullable=False),  # queued | running | succeeded | failed | cancelled
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("max_attempts", sa.Integer, nullable=False),
