@@ -62,6 +62,15 @@ def no_capacity() -> ApiError:
     )
 
 
+def being_processed() -> ApiError:
+    """10036: the first request with this command id has not ended yet."""
+    return ApiError(
+        409,
+        Problem("10036", "Resource is being processed", "A dial with this command_id is still at work."),
+        retry_after=1,
+    )
+
+
 def channel_limit() -> ApiError:
     """90043: the connection's own limit."""
     return refusal(

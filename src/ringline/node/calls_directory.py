@@ -1,10 +1,12 @@
 """What the call service asks about accounts and past calls, answered from the directory and the store."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
 import sqlalchemy as sa
 
+from ringline.calls import errors
 from ringline.calls.commands import CallInfo
 from ringline.calls.state import Application
 from ringline.core.clock import Clock
@@ -14,6 +16,8 @@ from ringline.store.db import Store
 from ringline.store.legs import Leg, find_leg
 
 DIAL_SCOPE = "dial"
+WAIT_S = 0.05
+WAIT_ROUNDS = 60
 REPEAT = timedelta(seconds=60)
 """How long a repeated command id is recognised (spec voice-api §1.2)."""
 
@@ -37,13 +41,21 @@ class CallsDirectory:
         return _info(leg, self._clock) if leg else None
 
     async def repeated_dial(self, account_id: str, command_id: str) -> CallInfo | None:
-        """What the first dial with this command id answered; takes the id when there was none."""
-        earlier = await self._store.tx(
-            idempotency.begin, account_id, DIAL_SCOPE, command_id, now=self._clock.utc(), ttl=REPEAT
-        )
-        if earlier is None or earlier.response is None:
-            return None
-        return msgspec.json.decode(earlier.response, type=CallInfo)
+        """What the first dial with this command id answered; takes the id when there was none.
+
+        A first dial that is still at work is waited for: a client repeats because it heard nothing. Raises
+        `ApiError` when that takes too long.
+        """
+        for _ in range(WAIT_ROUNDS):
+            earlier = await self._store.tx(
+                idempotency.begin, account_id, DIAL_SCOPE, command_id, now=self._clock.utc(), ttl=REPEAT
+            )
+            if earlier is None:
+                return None
+            if earlier.response is not None:
+                return msgspec.json.decode(earlier.response, type=CallInfo)
+            await asyncio.sleep(WAIT_S)
+        raise errors.being_processed()
 
     async def remember_dial(self, account_id: str, command_id: str, info: CallInfo) -> None:
         """Keep the answer for a repeat."""

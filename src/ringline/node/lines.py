@@ -50,6 +50,8 @@ class Line:
     answer: bytes = b""
     """Our answer, once made: 183 and 200 carry the same."""
     selected: Selected | None = None
+    in_band: bool = False
+    """Whether digits are to be found in the audio."""
     awaits_ack: bool = False
     """Our 200 carried the offer: the ACK brings the answer."""
 
@@ -97,6 +99,7 @@ class SipLines:
     def adopt(self, leg: Leg, incoming: sip.IncomingCall) -> None:
         """Bind a new leg to the INVITE that made it."""
         line = Line(leg.id, incoming.handle, Negotiation(self._ids.u32()), (), incoming.sdp)
+        line.in_band = leg.facts.application.dtmf == "Inband"
         self._lines[leg.id] = line
         self._calls[incoming.handle] = leg.id
         for message in self._early.pop(incoming.handle, ()):
@@ -142,6 +145,7 @@ class SipLines:
             self._post(leg.id, Failed(404, "Not Found"))
             return
         line = Line(leg.id, leg.id, Negotiation(self._ids.u32()), self._codecs(target.codecs))
+        line.in_band = leg.facts.application.dtmf == "Inband"
         self._lines[leg.id] = line
         self._calls[line.handle] = leg.id
         if not self._open(line):
@@ -337,6 +341,8 @@ class SipLines:
             except NoFreePort:
                 self._log.error("no free RTP port", call=line.call)
                 return False
+            if line.in_band:
+                self._plane.detect_inband(line.call, on=True)
         return True
 
     def _where(self, line: Line) -> tuple[str, int]:

@@ -180,6 +180,11 @@ class PhoneCall:
             raise PhoneError(f"the call was not answered but ended with {self.status or self.ended_by}")
         return self
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the call has been answered."""
+        return self._answered.is_set()
+
     async def ended(self, wait_s: float = WAIT_S) -> Self:
         """Wait for the end."""
         await self.until(lambda: self.over, "the end of the call", wait_s)

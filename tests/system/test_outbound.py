@@ -1,0 +1,130 @@
+"""The app dials: directly, a registered phone, several at once; limits and refusals."""
+
+import asyncio
+
+import pytest
+import telnyx
+
+from ringline.testing import Phone, tone, wav
+
+from .conftest import Shop
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_dial_is_answered_and_hung_up_by_the_callee(shop: Shop, phone: Phone) -> None:
+    call_id = await shop.dials(
+        phone.uri, from_display_name="Ada", custom_headers=[{"name": "X-A", "value": "1"}]
+    )
+    call = await phone.next_call()
+    assert call.incoming is not None
+    assert call.incoming.from_display == "Ada"
+    assert ("X-A", "1") in [(header.name, header.value) for header in call.headers]
+    call.answer()
+    await shop.app.inbox.next("call.answered", call_control_id=call_id)
+    call.hang_up()
+    hangup = await shop.app.inbox.next("call.hangup")
+    assert (hangup.payload["hangup_cause"], hangup.payload["hangup_source"]) == ("normal_clearing", "callee")
+    status = await shop.do(shop.client.calls.retrieve_status, call_id)
+    assert status.data is not None
+    assert status.data.is_alive is False
+
+
+async def test_busy_and_timeout(shop: Shop, phone: Phone) -> None:
+    phone.manner = "refuse"
+    await shop.dials(phone.uri)
+    busy = await shop.app.inbox.next("call.hangup")
+    assert (busy.payload["hangup_cause"], busy.payload["sip_hangup_cause"]) == ("user_busy", "486")
+    phone.manner = "ring"
+    await shop.dials(phone.uri, timeout_secs=5)
+    late = await shop.app.inbox.next("call.hangup", wait_s=9)
+    assert late.payload["hangup_cause"] == "timeout"
+    await phone.calls[-1].ended()
+
+
+async def test_a_registered_phone_is_reached_over_its_registration(shop: Shop, second_phone: Phone) -> None:
+    user = f"desk{shop.number[-4:]}"
+    connection = await shop.do(
+        shop.client.credential_connections.create,
+        connection_name="desk",
+        user_name=user,
+        password="correct-horse-9",
+        sip_uri_calling_preference="unrestricted",
+    )
+    assert connection.data is not None
+    second_phone.user = user
+    assert await second_phone.register(shop.server.sip, "correct-horse-9") > 0
+    second_phone.manner = "answer"
+    host = shop.server.sip.rpartition(":")[0]
+    call_id = await shop.dials(f"sip:{user}@{host}:{shop.server.sip.rpartition(':')[2]}")
+    await shop.app.inbox.next("call.answered", call_control_id=call_id)
+    await shop.do(shop.client.calls.actions.hangup, call_id)
+    await (await second_phone.next_call()).ended()
+
+
+async def test_a_wrong_password_is_refused(shop: Shop, second_phone: Phone) -> None:
+    user = f"lock{shop.number[-4:]}"
+    await shop.do(
+        shop.client.credential_connections.create,
+        connection_name="lock",
+        user_name=user,
+        password="correct-horse-9",
+    )
+    second_phone.user = user
+    with pytest.raises(Exception, match="401"):
+        await second_phone.register(shop.server.sip, "wrong")
+
+
+async def test_the_first_of_several_to_answer_wins(shop: Shop, phone: Phone, second_phone: Phone) -> None:
+    phone.manner, second_phone.manner = "ring", "ask"
+    await shop.do(
+        shop.client.calls.dial,
+        connection_id=shop.connection_id,
+        from_=shop.number,
+        to=[phone.uri, second_phone.uri],
+    )
+    slow, fast = await phone.next_call(), await second_phone.next_call()
+    fast.answer()
+    await shop.app.inbox.next("call.answered", to=second_phone.uri)
+    await slow.ended()
+    hangup = await shop.app.inbox.next("call.hangup")
+    assert hangup.payload["to"] == phone.uri
+
+
+async def test_audio_and_digits_start_with_the_answer(shop: Shop, phone: Phone) -> None:
+    phone.manner = "answer"
+    url = shop.app.serves(wav(tone(700, seconds=1)))
+    await shop.dials(phone.uri, audio_url=url, send_digits_on_answer="12")
+    call = await phone.next_call()
+    await call.until(lambda: call.digits == "12", "digits")
+    await call.until(lambda: call.heard.tone(700).seconds > 0.9, "the tone")
+    assert (await shop.app.inbox.next("call.playback.ended")).payload["status"] == "completed"
+
+
+async def test_a_command_id_counts_once(shop: Shop, phone: Phone) -> None:
+    phone.manner = "ring"
+    first, second = await asyncio.gather(
+        shop.dials(phone.uri, command_id="once"), shop.dials(phone.uri, command_id="once")
+    )
+    repeated = await shop.dials(phone.uri, command_id="once")
+    assert first == second == repeated
+    await phone.next_call()
+    assert len(phone.calls) == 1
+    await shop.do(shop.client.calls.actions.hangup, repeated)
+
+
+async def test_refusals_have_the_right_exception_and_pointer(shop: Shop, phone: Phone) -> None:
+    with pytest.raises(telnyx.UnprocessableEntityError) as wrong:
+        await shop.do(
+            shop.client.calls.dial, connection_id="1234567890123456789", from_=shop.number, to=phone.uri
+        )
+    assert "/connection_id" in str(wrong.value.body)
+    call_id = await shop.dials(phone.uri)
+    with pytest.raises(telnyx.UnprocessableEntityError, match="90034"):
+        await shop.do(shop.client.calls.actions.start_recording, call_id, format="wav", channels="single")
+    await shop.do(shop.client.calls.actions.hangup, call_id)
+    await shop.app.inbox.next("call.hangup")
+    with pytest.raises(telnyx.UnprocessableEntityError, match="90018"):
+        await shop.do(shop.client.calls.actions.hangup, call_id)
+    with pytest.raises(telnyx.UnprocessableEntityError, match="90015"):
+        await shop.do(shop.client.calls.actions.hangup, "v3:unknown")
