@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -20,14 +21,21 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str,
     return path, asyncio.run(prepare(path))
 
 
+@asynccontextmanager
+async def open_house(database: tuple[Path, tuple[str, str]], folder: Path) -> AsyncIterator[House]:
+    """A house with its own copy of the database."""
+    template, (account_id, other_account_id) = database
+    clock = VirtualClock()
+    store = Store.open(f"sqlite:///{shutil.copy(template, folder / 'ringline.db')}", clock=clock)
+    yield House(folder, store, clock, account_id, other_account_id)
+    await store.close()
+
+
 @pytest.fixture
 async def house(database: tuple[Path, tuple[str, str]], tmp_path: Path) -> AsyncIterator[House]:
     """What the application under test stands on."""
-    template, (account_id, other_account_id) = database
-    clock = VirtualClock()
-    store = Store.open(f"sqlite:///{shutil.copy(template, tmp_path / 'ringline.db')}", clock=clock)
-    yield House(tmp_path, store, clock, account_id, other_account_id)
-    await store.close()
+    async with open_house(database, tmp_path) as made:
+        yield made
 
 
 def client_of(house: House, key: str | None) -> httpx.AsyncClient:

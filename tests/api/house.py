@@ -24,6 +24,10 @@ class NotingCalls:
     """Notes every command; answers what a test puts in."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self.commands: list[tuple[str, str, Command]] = []
         self.dialed: list[tuple[str, Dial]] = []
         self.known: dict[str, CallInfo] = {}

@@ -38,7 +38,10 @@ class Exchange:
         self._room = limit
         if int(self.header(b"content-length") or 0) > limit:
             raise _too_large(limit)
-        self._first = await self.receive()
+        first = await self.receive()
+        while not first.get("body") and first.get("more_body"):
+            first = await self.receive()
+        self._first = first
         if not self._first.get("body") and not self._first.get("more_body"):
             self._first = {"type": "http.request", "body": EMPTY, "more_body": False}
             self.scope["headers"] = [pair for pair in self.scope["headers"] if pair[0] != b"content-type"]

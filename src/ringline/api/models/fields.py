@@ -42,7 +42,7 @@ def _loop(value: Any) -> Any:
         return INFINITE
     try:
         times = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         times = 0
     if isinstance(value, bool) or not 1 <= times <= 100:
         raise mistake("90009", f'loop must be 1 to 100 or "infinity"; got {str(value)[:40]}.')
