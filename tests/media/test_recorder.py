@@ -223,12 +223,25 @@ def test_closing_twice_answers_the_same(tmp_path: Path) -> None:
     assert recording.close() == recording.close()
 
 
-def test_what_is_written_after_the_close_is_passed_over(tmp_path: Path) -> None:
-    recording = RecordingFile(tmp_path / "call.wav", format="wav", channels=1, rate=RATE)
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+def test_what_is_written_after_the_close_is_passed_over(tmp_path: Path, format: Format) -> None:
+    path = tmp_path / f"call.{format}"
+    recording = RecordingFile(path, format=format, channels=1, rate=RATE)
     recording.write(LEFT[0])
-    recording.close()
-    recording.write(LEFT[1])
-    assert len(samples(tmp_path / "call.wav")[0]) == SIZE
+    info = recording.close()
+    before = path.read_bytes()
+    for frame in LEFT:
+        recording.write(frame)
+    assert recording.close() == info
+    assert path.read_bytes() == before
+
+
+def test_a_recording_whose_file_was_taken_away_closes_with_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    recording = RecordingFile(path, format="wav", channels=1, rate=RATE)
+    recording.write(LEFT[0])
+    path.unlink()
+    assert recording.close().size == 0
 
 
 @settings(max_examples=20, deadline=None)

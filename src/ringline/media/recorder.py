@@ -246,8 +246,8 @@ class RecordingFile:
         return self._paused
 
     def write(self, left: bytes, right: bytes | None = None) -> None:
-        """Append one frame of int16 samples, both sides of the same length; nothing while paused."""
-        if self._paused or self._failed:
+        """Append one frame of int16 samples, both sides as long; nothing while paused or closed."""
+        if self._paused or self._failed or self._info is not None:
             return
         frame = arrange(left, right, self._channels)
         ready = [frame]
@@ -279,7 +279,7 @@ class RecordingFile:
         else:
             with self._guarded():
                 self._sink.close()
-        size = self._path.stat().st_size
+        size = self._path.stat().st_size if self._path.exists() else 0
         return RecordingInfo(self._path, self._format, self._channels, self._rate, self.duration_ms, size)
 
     @contextmanager

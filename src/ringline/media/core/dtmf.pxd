@@ -2,6 +2,8 @@ cimport cython
 
 from ringline.media.core.tones cimport Oscillator
 
+cdef int _PACKET, _FIRST, _END, _DONE, _QUEUE, _LAST_DIGIT, _LONGEST
+
 
 cdef class DigitSender:
     cdef int rate, tick_ms, gap_ms, volume

@@ -18,13 +18,21 @@ PAUSES_MS: Final = {"w": 500, "W": 1000}
 """Pauses between digits that `send_dtmf` knows (spec voice-api §5.1)."""
 
 EVENT_SIZE: Final = 4
-MAX_DURATION: Final = 0xFFFF
 
-# What `DigitSender.c_next_event` answers.
+# What a tick of `DigitSender` answers.
 PACKET: Final = 1
 FIRST: Final = 2
 END: Final = 4
 DONE: Final = 8
+
+# The same, and limits, as C integers for the media thread (typed in the .pxd).
+_PACKET = PACKET
+_FIRST = FIRST
+_END = END
+_DONE = DONE
+_QUEUE = 128
+_LAST_DIGIT = 15
+_LONGEST = 65535
 
 _ROWS = (697.0, 770.0, 852.0, 941.0)
 _COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
@@ -69,8 +77,8 @@ class DigitSender:
         self.tick_ms = tick_ms
         self.gap_ms = gap_ms
         self.volume = volume
-        self.codes = array("i", bytes(4 * 128))
-        self.lengths_ms = array("i", bytes(4 * 128))
+        self.codes = array("i", bytes(4 * _QUEUE))
+        self.lengths_ms = array("i", bytes(4 * _QUEUE))
         self.read = 0
         self.queued = 0
         self.code = -1
@@ -83,9 +91,9 @@ class DigitSender:
 
     def c_push(self, code: int, length_ms: int) -> bool:
         """Queue digit `code`, or a pause where it is −1, for `length_ms`; false if 128 are waiting."""
-        if self.queued == 128:
+        if self.queued == _QUEUE:
             return False
-        slot = (self.read + self.queued) & 127
+        slot = (self.read + self.queued) % _QUEUE
         self.codes[slot] = code
         self.lengths_ms[slot] = length_ms
         self.queued += 1
@@ -112,13 +120,13 @@ class DigitSender:
         self.elapsed_ms += self.tick_ms
         if self.code >= 0 and self.ends < 3:
             sounding_ms = min(self.elapsed_ms, self.length_ms)
-            duration = min(sounding_ms * self.rate // 1000, 65535)
-            flags = 1 | (2 if first else 0)
+            duration = min(sounding_ms * self.rate // 1000, _LONGEST)
+            flags = _PACKET | (_FIRST if first else 0)
             if self.elapsed_ms >= self.length_ms:
                 self.ends += 1
-                flags |= 4
+                flags |= _END
             dst[d] = self.code
-            dst[d + 1] = (128 if flags & 4 else 0) | self.volume
+            dst[d + 1] = (128 if flags & _END else 0) | self.volume
             dst[d + 2] = duration >> 8
             dst[d + 3] = duration & 255
         return flags | self.c_leave()
@@ -140,7 +148,7 @@ class DigitSender:
         for i in range(sounding, count):
             dst[d + i] = 0
         self.elapsed_ms += self.tick_ms
-        return 1 | self.c_leave()
+        return _PACKET | self.c_leave()
 
     def c_enter(self) -> bool:
         """Begin what waits if nothing lasts; true where something began."""
@@ -148,7 +156,7 @@ class DigitSender:
             return False
         self.code = self.codes[self.read]
         self.length_ms = self.lengths_ms[self.read]
-        self.read = (self.read + 1) & 127
+        self.read = (self.read + 1) % _QUEUE
         self.queued -= 1
         self.elapsed_ms = 0
         self.ends = 0
@@ -159,11 +167,11 @@ class DigitSender:
         if self.elapsed_ms < self.length_ms + (self.gap_ms if self.code >= 0 else 0):
             return 0
         self.length_ms = 0
-        return 8 if self.queued == 0 else 0
+        return _DONE if self.queued == 0 else 0
 
     def push(self, digits: str, duration_ms: int) -> bool:
         """Queue `0-9 A-D * #`, with `w` and `W` for pauses; false, and nothing queued, if too many."""
-        if self.queued + len(digits) > 128:
+        if self.queued + len(digits) > _QUEUE:
             return False
         for digit in digits:
             if digit in PAUSES_MS:
@@ -180,13 +188,13 @@ class DigitSender:
         """One tick of RFC 4733: the flags and, with `PACKET`, the payload."""
         payload = bytearray(4)
         flags = self.c_next_event(payload, 0)
-        return flags, bytes(payload) if flags & 1 else b""
+        return flags, bytes(payload) if flags & PACKET else b""
 
     def next_audio(self) -> tuple[int, "array[int]"]:
         """One tick in the band: the flags and, with `PACKET`, the samples."""
         out = array("h", bytes(2 * (self.rate * self.tick_ms // 1000)))
         flags = self.c_next_audio(out, 0, len(out))
-        return flags, out if flags & 1 else array("h")
+        return flags, out if flags & PACKET else array("h")
 
 
 def _digit_frequencies() -> list[float]:
@@ -228,7 +236,7 @@ class EventReceiver:
 
     def c_receive(self, src: MutableSequence[int], s: int, count: int, timestamp: int, now_ns: int) -> int:
         """Take in a payload of `count` bytes at `src[s]`; returns how many digits wait for `c_take`."""
-        if count < 4 or src[s] > 15:
+        if count < 4 or src[s] > _LAST_DIGIT:
             return self.queued
         code = src[s]
         ended = src[s + 1] & 128
@@ -241,9 +249,9 @@ class EventReceiver:
             if 0 < age < 5 * self.clock_rate:
                 return self.queued
             if age != 0 and self.active:
-                if code == self.code and age == -65535 and self.duration == 65535:
+                if code == self.code and age == -_LONGEST and self.duration == _LONGEST:
                     # A key held beyond the 16 bits goes on under a later timestamp (RFC 4733 §2.5.1.3).
-                    self.base += 65535
+                    self.base += _LONGEST
                     self.duration = 0
                     self.timestamp = timestamp
                 else:

@@ -2,7 +2,7 @@ cimport cython
 
 
 cdef class Concealer:
-    cdef int per_ms, shortest, longest, size, write, period, position, onset
+    cdef int per_ms, fade_start, fade_end, shortest, longest, size, write, period, position, onset
     cdef readonly int lost
     cdef short[::1] history, cycle
 

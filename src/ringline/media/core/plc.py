@@ -8,10 +8,6 @@ between them is spread over a quarter of a period.
 import math
 from array import array
 from collections.abc import MutableSequence
-from typing import Final
-
-FADE_START_MS: Final = 10
-FADE_END_MS: Final = 60
 
 
 class Concealer:
@@ -19,6 +15,8 @@ class Concealer:
 
     def __init__(self, rate: int) -> None:
         self.per_ms = rate // 1000
+        self.fade_start = 10 * self.per_ms
+        self.fade_end = 60 * self.per_ms
         # Pitch of 66 to 200 Hz, as the appendix has it.
         self.shortest = rate // 200
         self.longest = rate // 66
@@ -50,7 +48,7 @@ class Concealer:
         """Make up `count` samples at `dst[d]`; false once they are silence, 60 ms into the loss."""
         if self.lost == 0:
             self.c_prepare()
-        audible = self.lost < 60 * self.per_ms
+        audible = self.lost < self.fade_end
         for i in range(count):
             sample = self.c_next()
             dst[d + i] = sample
@@ -124,14 +122,12 @@ class Concealer:
         if self.lost < quarter:
             sample += self.onset * (quarter - self.lost) // quarter
             sample = min(max(sample, -32768), 32767)
-        fade_start = 10 * self.per_ms
-        fade_end = 60 * self.per_ms
-        if self.lost >= fade_end:
+        if self.lost >= self.fade_end:
             sample = 0
-        elif self.lost > fade_start:
-            sample = sample * (fade_end - self.lost) // (fade_end - fade_start)
+        elif self.lost > self.fade_start:
+            sample = sample * (self.fade_end - self.lost) // (self.fade_end - self.fade_start)
         # It stops counting where nothing changes any more.
-        self.lost = min(self.lost + 1, fade_end)
+        self.lost = min(self.lost + 1, self.fade_end)
         return sample
 
     def good(self, pcm: "array[int]") -> "array[int]":

@@ -1,4 +1,4 @@
-cimport cython
+cdef int _MAX_DROPOUT
 
 
 cdef class ReceptionStats:

@@ -8,6 +8,9 @@ from typing import Final
 _R_DEFAULT: Final = 93.2
 _LOSS_ROBUSTNESS: Final = 25.1
 
+# Sequence numbers that loss may leave out (appendix A.1); a C integer, typed in the .pxd.
+_MAX_DROPOUT = 3000
+
 
 @dataclass(frozen=True, slots=True)
 class Reception:
@@ -63,10 +66,10 @@ class ReceptionStats:
             self.highest = sequence
         else:
             ahead = (sequence - self.highest) & 65535
-            if ahead < 3000:
+            if ahead < _MAX_DROPOUT:
                 self.highest += ahead
-            elif ahead <= 65535 - 3000:
-                # No loss explains such a jump (appendix A.1): the sender counts anew, nothing is missing.
+            elif ahead <= 65535 - _MAX_DROPOUT:
+                # No loss explains such a jump: the sender counts anew, nothing is missing.
                 self.base += ahead - 1
                 self.highest += ahead
             self.c_spread(arrival - self.arrival - self.c_circular(timestamp - self.timestamp))

@@ -1,5 +1,7 @@
 cimport cython
 
+cdef int _BLOCK
+
 
 cdef class Resampler:
     cdef int[::1] coefficients, line

@@ -13,6 +13,7 @@ from typing import Final
 
 PERIODS: Final = 24
 _KAISER_BETA = 5.0
+# Samples converted at a time: 20 ms of the highest rate. A C integer, typed in the .pxd.
 _BLOCK = 960
 
 
@@ -83,7 +84,7 @@ class Resampler:
                 dst[d + i] = src[s + i]
             return count
         while taken < count:
-            block = min(count - taken, 960)
+            block = min(count - taken, _BLOCK)
             written += self.c_block(src, s + taken, block, dst, d + written)
             taken += block
         return written
@@ -91,7 +92,7 @@ class Resampler:
     def c_block(
         self, src: MutableSequence[int], s: int, count: int, dst: MutableSequence[int], d: int
     ) -> int:
-        """Convert up to 960 samples; returns samples written."""
+        """Convert up to `_BLOCK` samples; returns samples written."""
         past = self.taps - 1
         for i in range(count):
             self.line[past + i] = src[s + i]

@@ -2,6 +2,8 @@ cimport cython
 
 from ringline.media.core.quality cimport ReceptionStats
 
+cdef int _SR, _RR, _SDES, _BYE, _CNAME
+
 
 cdef class RtcpSession:
     cdef public long long ssrc, remote_ssrc

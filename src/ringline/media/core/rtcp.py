@@ -18,6 +18,13 @@ SOURCE_DESCRIPTION: Final = 202
 GOODBYE: Final = 203
 CNAME: Final = 1
 
+# The packet types again, as C integers for the media thread (typed in the .pxd).
+_SR = SENDER_REPORT
+_RR = RECEIVER_REPORT
+_SDES = SOURCE_DESCRIPTION
+_BYE = GOODBYE
+_CNAME = CNAME
+
 MAX_SIZE: Final = 160
 """Room that `RtcpSession.c_report` needs at most."""
 
@@ -259,10 +266,10 @@ class RtcpSession:
             at += 20
         if blocks:
             at = self.c_block(dst, at, now_ns, stats)
-        self.c_header(dst, d, blocks, 200 if packets > 0 else 201, at - d)
+        self.c_header(dst, d, blocks, _SR if packets > 0 else _RR, at - d)
         at = self.c_description(dst, at)
         if bye:
-            self.c_header(dst, at, 1, 203, 8)
+            self.c_header(dst, at, 1, _BYE, 8)
             self.c_put(dst, at + 4, self.ssrc)
             at += 8
         return at - d
@@ -286,9 +293,9 @@ class RtcpSession:
     def c_description(self, dst: MutableSequence[int], at: int) -> int:
         """Write our CNAME; returns where it ends."""
         size = (10 + self.cname_length + 4) & ~3
-        self.c_header(dst, at, 1, 202, size)
+        self.c_header(dst, at, 1, _SDES, size)
         self.c_put(dst, at + 4, self.ssrc)
-        dst[at + 8] = 1
+        dst[at + 8] = _CNAME
         dst[at + 9] = self.cname_length
         for i in range(self.cname_length):
             dst[at + 10 + i] = self.cname[i]
@@ -307,14 +314,14 @@ class RtcpSession:
                 break
             kind = src[at + 1]
             first_block = at + size
-            if kind == 200 and size >= 28:
+            if kind == _SR and size >= 28:
                 # The middle 32 bits of the NTP time name the report (RFC 3550 §6.4.1).
                 self.last_report = self.c_get(src, at + 10)
                 self.last_report_ns = now_ns
                 first_block = at + 28
-            elif kind == 201:
+            elif kind == _RR:
                 first_block = at + 8
-            elif kind == 203:
+            elif kind == _BYE:
                 self.left = True
             block = first_block
             for _ in range(src[at] & 31):

@@ -1,3 +1,6 @@
+cdef int _TURN, _PHASE
+
+
 cdef class Oscillator:
     cdef short[::1] sine
     cdef int phase, step, level

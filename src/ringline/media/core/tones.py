@@ -11,6 +11,9 @@ from collections.abc import MutableSequence
 from dataclasses import dataclass
 from typing import Final
 
+# A turn of phase has 24 bits: finer than 0.001 Hz at 16 kHz, and a C integer (typed in the .pxd).
+_TURN = 1 << 24
+_PHASE = _TURN - 1
 _SINE = array("h", [round(32767 * math.sin(2 * math.pi * i / 1024)) for i in range(1025)])
 
 
@@ -25,9 +28,8 @@ class Oscillator:
 
     def c_set(self, frequency: float, level: int, rate: int) -> None:
         """Start at phase 0: `frequency` in Hz below `rate` / 2, `level` is the peak, 0–32767."""
-        # 24 bits of phase: finer than 0.001 Hz at 16 kHz, and the mask fits a C int.
         self.phase = 0
-        self.step = int(frequency * 16777216.0 / rate + 0.5)
+        self.step = int(frequency * _TURN / rate + 0.5)
         self.level = level
 
     def c_next(self) -> int:
@@ -35,7 +37,7 @@ class Oscillator:
         index = self.phase >> 14
         low = self.sine[index]
         value = low + ((self.sine[index + 1] - low) * (self.phase & 16383) >> 14)
-        self.phase = (self.phase + self.step) & 16777215
+        self.phase = (self.phase + self.step) & _PHASE
         return value * self.level >> 15
 
 
