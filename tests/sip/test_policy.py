@@ -52,6 +52,13 @@ def test_failures_within_the_window_silence_one_address_for_a_while() -> None:
     assert not limit.silenced("a", 60 * SECOND)
 
 
+def test_who_fails_again_is_remembered_longer() -> None:
+    limit = FailureLimit(limit=2, window_ns=SECOND, capacity=2)
+    for source in ("a", "b", "a", "c"):
+        limit.note(source, 0)
+    assert limit.silenced("a", 0)
+
+
 def test_memory_for_failures_is_bounded() -> None:
     limit = FailureLimit(limit=1, window_ns=SECOND, capacity=5)
     for number in range(100):

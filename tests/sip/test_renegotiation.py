@@ -369,6 +369,19 @@ def test_we_refresh_by_the_same_offer_where_update_is_unknown(net: Net, peer: Pu
     assert not node.has(CallReofferAnswered)  # nobody asked for this offer
 
 
+def test_a_refresh_repeats_what_was_last_agreed_not_what_was_refused(net: Net, peer: Puppet) -> None:
+    node = timed(net)
+    refreshed = ("Session-Expires", "200;refresher=uac")
+    calling(net, node, peer, refreshed)
+    for sdp, status in ((HOLD, 200), (b"refused", 488)):
+        node.core.reoffer("out", sdp)
+        net.run(0.05)
+        peer.reply(peer.request("INVITE"), status, node, body=ANSWER, headers=[refreshed])
+        net.run(0.05)
+    net.run(100.1)
+    assert peer.request("INVITE").body == HOLD
+
+
 def test_a_peer_that_does_not_refresh_is_given_up(net: Net, peer: Puppet) -> None:
     node = timed(net)
     calling(net, node, peer, ("Session-Expires", "300;refresher=uas"))
