@@ -83,7 +83,7 @@ class NetSettings(Section):
 
     policy: Literal["auto", "open", "closed"] = Field(
         "auto",
-        description="auto: private targets while ringline listens on loopback only; open, closed: plainly so.",
+        description="auto: private targets while listening on loopback only; open, closed: plainly so.",
     )
     allow: Names = Field((), description="Networks allowed although the policy denies them, as 10.0.0.0/8.")
     deny: Names = Field((), description="Networks denied although the policy allows them.")
@@ -125,13 +125,11 @@ class StorageSettings(Section):
 class SpeechSettings(Section):
     """Synthesis."""
 
-    engine: Literal["auto", "piper", "espeak", "remote"] = Field(
-        "auto", description="auto takes the best there is."
-    )
     models: str = Field("", description="Folder of model weights; empty means models in the data folder.")
     remote_url: str = Field("", description="Base URL of an OpenAI-compatible /audio/speech.")
     remote_key: SecretStr = Field(SecretStr(""), description="Key for remote_url.")
-    threads: int = Field(1, ge=1, description="Threads of the speech worker.")
+    remote_model: str = Field("tts-1", description="Model name that remote_url is asked for.")
+    workers: int = Field(2, ge=1, description="Clauses that are synthesised at the same time.")
 
 
 class StreamSettings(Section):

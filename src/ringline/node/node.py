@@ -5,6 +5,7 @@ import gc
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
 
@@ -45,6 +46,7 @@ from ringline.sip.digest import Ha1
 from ringline.sip.endpoint import EndpointSettings, SipEndpoint
 from ringline.sip.stack import StackSettings
 from ringline.sip.timers import Timing
+from ringline.speech.synthesis import SpeechUnavailable
 from ringline.storage.objects import ObjectStore
 from ringline.store import accounts, keys, media
 from ringline.store.db import Store
@@ -96,7 +98,7 @@ class Node:
         """Open everything; raises `ConfigError` with what to do when something is in the way."""
         await self._open_store()
         self._make_parts()
-        await self.speech.start()
+        self._warming = asyncio.create_task(self._warm(), name="warm speech")
         await self.plane.start()
         await self.endpoint.start()
         await self.directory.start()
@@ -138,8 +140,18 @@ class Node:
         await self.directory.stop()
         await self.endpoint.stop()
         await self.plane.stop()
+        self._warming.cancel()
+        await asyncio.gather(self._warming, return_exceptions=True)
         await self.speech.stop()
+        await self.http.aclose()
         await self.store.close()
+
+    async def _warm(self) -> None:
+        """Load the synthesiser in the background, so that the first call does not wait for it."""
+        try:
+            await self.speech.warm()
+        except SpeechUnavailable as error:
+            self._log.warning("no speech", reason=str(error))
 
     def hurry(self) -> None:
         """Wait for calls no longer."""
@@ -188,7 +200,8 @@ class Node:
         self.guard = Guard(policy)
         self.objects = ObjectStore.open(settings.storage.url, self._folder("objects"))
         self.directory = Directory(self.store)
-        self.speech = make_speech(settings, clock)
+        self.http = httpx.AsyncClient(trust_env=False)
+        self.speech = make_speech(settings, clock, self.http)
         self.plane = MediaPlane(
             clock=clock,
             ids=ids,

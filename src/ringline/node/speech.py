@@ -14,7 +14,7 @@ def make_speech(settings: Settings, clock: Clock, client: httpx.AsyncClient) -> 
     one = settings.speech
     remote = None
     if one.remote_url:
-        remote = RemoteSettings(one.remote_url, one.remote_key.get_secret_value())
+        remote = RemoteSettings(one.remote_url, one.remote_model, one.remote_key.get_secret_value())
     chosen = SynthesisSettings(
         models=settings.models_folder(),
         at_once=one.workers,
