@@ -3,23 +3,19 @@
 import os
 from pathlib import Path
 
+from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 CORE = Path("src/ringline/media/core")
 DRIVER = Path("src/ringline/media/io_native.py")
-# Modules that stay Python: a package's door, and tables and protocols that only Python reads.
-PLAIN = {"__init__"}
 
 
 def extensions() -> list[Extension]:
     """One optional extension per module that has C types beside it."""
     if os.environ.get("RINGLINE_PURE", "") not in {"", "0"}:
         return []
-    from Cython.Build import cythonize
-
     sources = [path for path in sorted(CORE.glob("*.py")) if path.with_suffix(".pxd").exists()]
-    if DRIVER.exists():
-        sources.append(DRIVER)
+    sources.append(DRIVER)
     modules = [
         Extension(
             ".".join(path.with_suffix("").parts[1:]),
@@ -28,9 +24,13 @@ def extensions() -> list[Extension]:
             optional=True,
         )
         for path in sources
-        if path.stem not in PLAIN
     ]
-    return cythonize(modules, include_path=["src"], language_level=3, annotate=False, show_all_warnings=False)
+    return cythonize(
+        modules,
+        include_path=["src"],
+        language_level=3,
+        compiler_directives={"show_performance_hints": False},
+    )
 
 
 setup(ext_modules=extensions())

@@ -107,7 +107,7 @@ class LegControl:
     # What the plane passes on.
 
     def set_remote(self, remote: RemoteMedia) -> None:
-        """Send there, receive from there, in that codec; raises `UnknownCodec`, ValueError for a bad address."""
+        """Send there, receive from there, in that codec; raises `UnknownCodec` or ValueError (address)."""
         codec = codecs.named(remote.codec, remote.clock_rate)
         if codec is None:
             raise UnknownCodec(f"{remote.codec}/{remote.clock_rate} cannot be coded here")

@@ -1,4 +1,4 @@
-"""Playouts on their way into a leg: Python writes ahead, one playout after the other, the media thread plays."""
+"""Playouts on their way into a leg: Python writes ahead, one after the other, the media thread plays."""
 
 import asyncio
 from array import array

@@ -28,8 +28,8 @@ PACKET_SIZE = 800
 RTCP = int(Packet.RTCP)
 DATAGRAM = 2048
 BATCH = 256
-# One socket may hand over so many datagrams per wake-up; what is left waits 5 ms, so a flood on one leg cannot
-# keep the others from their turn.
+# One socket may hand over so many datagrams per wake-up; what is left waits 5 ms, so a flood on one leg
+# cannot keep the others from their turn.
 BURST = 16
 
 

@@ -141,7 +141,7 @@ class MediaPlane:
         if self._asyncio is not None:
             self._asyncio.start()
             log.warning(
-                "media runs inside the event loop: audio stutters whenever Python is busy; for development only",
+                "media runs inside the event loop: audio stutters when Python is busy; development only",
                 media_engine=self.engine_kind,
             )
             return
@@ -332,7 +332,7 @@ class MediaPlane:
         self._drain()
 
     def _drain(self) -> None:
-        """Read the events that wait; what a handler calls back may add more, they are read in the same turn."""
+        """Read the events that wait; more that come meanwhile are read in the same turn."""
         self._post_rest()
         if self._draining:
             return

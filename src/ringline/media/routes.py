@@ -37,7 +37,7 @@ class Routes:
         return found
 
     def join(self, listener: str, speaker: str, gain: float) -> dict[str, int]:
-        """Set a route, gain 0 takes it away; returns the legs whose phase changes by it, with the new phase."""
+        """Set a route, gain 0 takes it away; returns the legs whose phase it changes, with the new one."""
         if not gain:
             self._gains[listener].pop(speaker, None)
             return {}

@@ -85,7 +85,7 @@ class Tap(_RingReader):
         ]
 
     def drain_json(self, stream: str, before: int, limit: int = ALL) -> list[bytes]:
-        """Take the frames that wait as `media` messages; their `sequence_number` is `before` plus their own."""
+        """Take the frames that wait as `media` messages; `sequence_number` is `before` plus their own."""
         return [
             media_frame_json(TRACKS[track], chunk, timestamp, before + sequence, payload, stream)
             for track, chunk, timestamp, sequence, payload in self._take(limit)

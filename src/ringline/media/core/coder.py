@@ -41,7 +41,7 @@ class Coder:
         self.rate = 8000
         if codec == G722:
             self.rate = 16000
-        elif codec != PCMU and codec != PCMA:
+        elif codec not in (PCMU, PCMA):
             self.rate = rate
             self.clock = rate
             self.octets_per_unit = 2

@@ -16,7 +16,7 @@ cdef class Engine:
     cdef readonly Records commands, events
     cdef readonly list legs
     cdef PyObject **table
-    cdef int[::1] open
+    cdef int[::1] present, open
     cdef readonly int highest
     cdef readonly long long epoch_ns, done, late_slots
     cdef unsigned char[::1] tx_data

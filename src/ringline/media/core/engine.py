@@ -52,13 +52,14 @@ class Engine:
     def __init__(
         self, capacity: int = 1024, timeout_ns: int = 30_000_000_000, time_since_1900_ns: int = 0
     ) -> None:
-        """`timeout_ns` without a packet make an RTP_TIMEOUT; reports carry `now_ns` + `time_since_1900_ns`."""
+        """`timeout_ns` without a packet are an RTP_TIMEOUT; reports carry `now_ns` + `time_since_1900_ns`."""
         self.capacity = capacity
         self.timeout_ns = timeout_ns
         self.time_since_1900_ns = time_since_1900_ns
         self.commands = Records(4096)
         self.events = Records(8192, 4096)
         self.legs: list[Leg | None] = [None] * capacity
+        self.present = array("i", bytes(4 * capacity))
         self.open = array("i", bytes(4 * capacity))
         self.highest = 0
         self.epoch_ns = -1
@@ -96,11 +97,13 @@ class Engine:
         self.legs[index] = leg
         if cython.compiled:
             self.table[index] = cython.cast(cython.pointer(PyObject), leg)
+        self.present[index] = 1
         self.highest = max(self.highest, index + 1)
         return leg
 
     def remove(self, index: int) -> None:
         """Forget a leg whose CLOSED has come."""
+        self.present[index] = 0
         self.legs[index] = None
 
     def c_leg(self, index: int) -> int:
@@ -127,7 +130,7 @@ class Engine:
         d = self.commands.words[at + 5]
         if index < 0 or index >= self.capacity:
             return
-        if kind == OPEN:
+        if kind == OPEN and self.present[index]:
             self.open[index] = 1
             cython.cast(Leg, self.table[index]).last = self.done - 4
             return

@@ -34,7 +34,7 @@ cdef class JitterBuffer:
     @cython.locals(slot=int)
     cdef void c_skip_empty(self) noexcept nogil
     cdef void c_give_up(self, long long number) noexcept nogil
-    @cython.locals(number="long long", slot=int, ahead="long long", units="long long")
+    @cython.locals(number="long long", slot=int, ahead="long long", units="long long", short=bint)
     cdef int c_next(self, long long now_ns) noexcept nogil
     @cython.locals(level="long long", target="long long", verdict=int)
     cdef int c_excess(self) noexcept nogil

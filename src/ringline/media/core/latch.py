@@ -80,7 +80,7 @@ class Latch:
         return CHANGED
 
     def c_target(self) -> int:
-        """Where packets go: to the believed source, which is the announced one as long as nobody was heard."""
+        """Where packets go: to the believed source, the announced one as long as nobody was heard."""
         return self.source if self.locked else self.announced
 
     def expect(self, source: int) -> None:

@@ -306,7 +306,7 @@ class Leg:
     # Reports.
 
     def c_interval(self) -> int:
-        """Nanoseconds to the next report: 2.5 to 7.5 s (RFC 3550 §6.2), by a generator that the SSRC seeds."""
+        """Nanoseconds to the next report: 2.5 to 7.5 s (RFC 3550 §6.2), at random; the SSRC seeds it."""
         self.random = (self.random * 69069 + 12345) & RANDOM_MASK
         return (2500 + self.random % 5000) * NS_PER_MS
 
@@ -328,7 +328,7 @@ class Leg:
             self.sender.packets,
             self.sender.octets,
             self.receiver.stats,
-            bye,
+            bye != 0,
         )
 
     def c_control(self, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int) -> None:

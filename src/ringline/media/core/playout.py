@@ -161,7 +161,7 @@ class Queue:
             return 0
         kind = self.cue_kind[slot]
         number = self.cue_number[slot]
-        if kind == START or kind == CANCELLED:
+        if kind in (START, CANCELLED):
             if mode == SENT or (self.write == self.read and tail + 1 == self.cue_head):
                 return 0
             self.current = number
@@ -225,7 +225,7 @@ class Queue:
         self.reason = reason
         while self.c_cue(now_ns, SENT):
             self.reason = reason
-        # What goes on past `until`, if a playout does, goes on as stopped; otherwise the next one starts afresh.
+        # A playout that reaches beyond `until` goes on as stopped; otherwise the next one starts afresh.
         if not self.current:
             self.reason = COMPLETED
 

@@ -104,7 +104,7 @@ class Receiver:
             audio = 1
         else:
             audio = 0
-            if kind != self.event_type and kind != COMFORT_NOISE:
+            if kind not in (self.event_type, COMFORT_NOISE):
                 self.unknown += 1
         kept = self.jitter.c_put(
             self.header.sequence, self.header.timestamp, data, self.header.payload, length, audio, now_ns
@@ -143,7 +143,7 @@ class Receiver:
             self.live = 1
         else:
             samples = self.c_units(self.jitter.granted)
-            if slot == CONCEAL or slot == STARVED:
+            if slot in (CONCEAL, STARVED):
                 if self.frame == FRAME:
                     self.concealer16.c_conceal(self.fifo, self.held, samples)
                 else:

@@ -53,7 +53,7 @@ class Tap:
     def prepare(
         self, codec: int, rate: int, *, inbound: bool, outbound: bool, pairs: bool, slots: int
     ) -> None:
-        """Choose what the frames hold and how many may wait (a power of two); memory is made here, in Python."""
+        """Choose what the frames hold and how many may wait (a power of two); the memory is made here."""
         self.coder_in = Coder()
         self.coder_out = Coder()
         self.coder_in.choose(codec, rate)
