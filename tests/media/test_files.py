@@ -2,6 +2,7 @@ import io
 import struct
 import wave
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -251,3 +252,18 @@ def test_an_mp3_we_write_keeps_length_channels_and_tone(rate: int, channels: int
     data = files.encode_mp3(np.repeat(samples(sine(600, 1.0, rate)), channels), rate, channels=channels)
     assert files.probe(data) == AudioInfo("mp3", "mp3float", rate, channels, 1000)
     assert heard(files.decode(data, rate=rate), 600, rate)[1] > 20
+
+
+@pytest.mark.parametrize("encode", [files.encode_wav, files.encode_mp3])
+def test_no_samples_are_a_file_without_sound(encode: Callable[[Samples, int], bytes]) -> None:
+    data = encode(np.empty(0, np.int16), 16_000)
+    with pytest.raises(UnreadableAudio, match=r"no sound|cannot be read"):
+        files.decode(data, rate=8000)
+
+
+@pytest.mark.parametrize("count", [1, 160, 1153])
+def test_a_few_samples_are_all_there(count: int) -> None:
+    pcm = np.full(count, 9000, np.int16)
+    assert len(files.decode(files.encode_wav(pcm, 16_000), rate=16_000)) == count
+    # An MP3 holds whole frames; what fills up the last is silence.
+    assert count <= len(files.decode(files.encode_mp3(pcm, 16_000), rate=16_000)) <= count + 576

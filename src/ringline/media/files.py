@@ -104,9 +104,11 @@ def encode_mp3(pcm: Samples, rate: int, *, channels: int = 1, bit_rate: int = 32
     with av.open(out, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=rate, layout=layout)
         stream.bit_rate = bit_rate
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm).reshape(1, -1), format="s16", layout=layout)
-        frame.sample_rate = rate
-        container.mux(stream.encode(frame))
+        container.start_encoding()
+        if len(pcm):
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm).reshape(1, -1), "s16", layout)
+            frame.sample_rate = rate
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out.getvalue()
 

@@ -108,7 +108,12 @@ def _table(values: Sequence[int]) -> "array[int]":
 
 
 def _clip(value: int) -> int:
-    return min(max(value, -32768), 32767)
+    # Written out: interpreted, `min` and `max` would be a third of all the time.
+    if value > 32767:
+        return 32767
+    if value < -32768:
+        return -32768
+    return value
 
 
 def _low_band() -> Band:
