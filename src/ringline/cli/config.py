@@ -17,9 +17,6 @@ from ringline.cli.output import columns, print_json
 from ringline.core.settings import PREFIX, Settings, names, variable
 
 MASK = "***"
-URLS = frozenset({"store.url", "storage.url"})
-"""Settings that may carry a password inside."""
-
 Value = str | int | float | bool | list[str]
 
 
@@ -120,7 +117,7 @@ def _masked(name: str, value: object) -> Value:
     match value:
         case SecretStr():
             return MASK if value.get_secret_value() else ""
-        case str() if name in URLS:
+        case str() if "://" in value:
             return _without_secrets(value)
         case Path():
             return str(value)

@@ -18,7 +18,7 @@ from ringline.core.errors import RinglineError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the table. `target` is `module:name` of a function or of a `typer.Typer` with subcommands."""
+    """One line of the table. `target` is `module:name` of a function, or of a `Typer` with subcommands."""
 
     name: str
     target: str

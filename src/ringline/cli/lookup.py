@@ -1,4 +1,4 @@
-"""Finds calls and deliveries for whoever runs the server: in all accounts, by whatever part of an id he has."""
+"""Finds calls and deliveries for the operator: in all accounts, by whatever part of an id is at hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from ringline.core.errors import RinglineError
 from ringline.store import accounts, deliveries
 from ringline.store.deliveries import Delivery, DeliveryFilter
 from ringline.store.legs import Leg
-from ringline.store.tables import events, legs
 from ringline.store.tables import deliveries as deliveries_table
+from ringline.store.tables import events, legs
 
 SHOWN = 5
 """Candidates that an ambiguous id is answered with."""
@@ -99,7 +99,7 @@ def find_event(conn: sa.Connection, text: str) -> str:
     if len(found) != 1:
         what = "no event is" if not found else "several events are"
         raise NotFound(f"{what} known as {text!r}; `ringline webhooks list` shows their ids")
-    return found[0]
+    return str(found[0])
 
 
 def _legs(conn: sa.Connection, query: sa.Select[Any]) -> list[Leg]:

@@ -1,0 +1,111 @@
+"""What ringline keeps: the data folder, the disk, the store, models and speech engines."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ringline.cli.database import Database, newest_schema, store_file, store_url
+from ringline.cli.doctor.findings import Finding, fail, ok, warn
+from ringline.cli.output import size
+from ringline.core.clock import SystemClock
+from ringline.core.errors import ConfigError, RinglineError
+from ringline.core.ids import Ids
+from ringline.core.settings import Settings
+from ringline.inference.registry import load_registry
+from ringline.inference.weights import list_models
+from ringline.speech.engines.speaker import espeak_speaker, piper_speaker
+from ringline.store.keys import server_secret
+from ringline.workers.admission import Limits
+
+LITTLE = 2_000_000_000
+"""Bytes: a few days of recordings (a stereo WAV minute is 1.9 MB)."""
+TOO_LITTLE = 200_000_000
+
+
+def check_folder(data: Path) -> Iterator[Finding]:
+    """The data folder: ours to write, nobody else's to read, with room."""
+    existing = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        yield fail(f"{existing} is not a folder", "give another --data")
+        return
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield fail(f"{existing} cannot be written by user {os.geteuid()}", f"chown {os.geteuid()} {existing}")
+    elif existing != data.absolute():
+        yield ok(f"data folder {data} will be made at the first start")
+    elif data.stat().st_mode & 0o007:
+        yield warn(
+            f"data folder {data} is open to other users; it holds webhook keys and recordings",
+            f"chmod o-rwx {data}",
+        )
+    else:
+        yield ok(f"data folder {data}: ours alone")
+    free = shutil.disk_usage(existing).free
+    if free < TOO_LITTLE:
+        yield fail(f"{size(free)} of disk are left", "make room: calls cannot be kept on a full disk")
+    elif free < LITTLE:
+        yield warn(f"{size(free)} of disk are left", "make room, or lower timeline.retention_days")
+    else:
+        yield ok(f"{size(free)} of disk are free")
+
+
+def check_store(settings: Settings) -> Finding:
+    """Reachable, of our schema, and writable: something is written and taken back."""
+    url = store_url(settings)
+    shown = url.render_as_string(hide_password=True)
+    file = store_file(url)
+    if file is not None and not file.exists():
+        return ok(f"store {shown}: there will be one at the first start")
+    database: Database | None = None
+    try:
+        database = Database(url)
+        schema = database.schema()
+        if schema is None:
+            return ok(f"store {shown} is empty; its tables are made at the first start")
+        if schema != newest_schema():
+            return warn(
+                f"store {shown} has schema {schema}, this version works on {newest_schema()}",
+                "start this version's `ringline serve` once; it keeps a copy and brings it up to date",
+            )
+        database.write(_write_and_undo)
+    except RinglineError as error:
+        return fail(f"store {shown}: {error}", "is the database there, and may this user write to it?")
+    finally:
+        if database is not None:
+            database.close()
+    return ok(f"store {shown}: reachable, writable, schema {schema}")
+
+
+def check_models(settings: Settings) -> Finding:
+    """Which weights are here; none is no fault, for each serves a part that may not be wanted."""
+    folder = settings.models_folder()
+    present = [one.model.name for one in list_models(load_registry(), folder) if one.present]
+    if present:
+        return ok(f"models in {folder}: {', '.join(present)}")
+    return ok(f"no models in {folder}; `ringline models list` shows what there is to pull")
+
+
+def check_speech(settings: Settings) -> Finding:
+    """Whether `speak` has a voice."""
+    limits = Limits(in_flight=1, waiting=1)
+    found = [f"{settings.speech.remote_url} (remote)"] if settings.speech.remote_url else []
+    try:
+        found += ["piper"] if piper_speaker(settings.models_folder(), limits) else []
+    except ConfigError as error:
+        return fail(str(error), "remove the voice, or pull it again: ringline models pull piper-joe")
+    better = bool(found)
+    found += ["espeak-ng"] if espeak_speaker(limits) else []
+    if better:
+        return ok(f"speech engines, best first: {', '.join(found)}")
+    how = "pip install 'ringline[speech]' && ringline models pull piper-joe, or set speech.remote_url"
+    if found:
+        return warn("only espeak-ng speaks here, which sounds like a machine", how)
+    return warn("nothing here can speak: speak commands will be refused", how)
+
+
+def _write_and_undo(conn: sa.Connection) -> None:
+    with conn.begin_nested() as undone:
+        server_secret(conn, f"doctor {Ids().uuid()}", ids=Ids(), now=SystemClock().utc())
+        undone.rollback()
