@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -325,7 +325,7 @@ def iso(moment: datetime) -> str:
 
 
 def _ms(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() * 1000
+    return (end - start) / timedelta(milliseconds=1)
 
 
 def _call_event(

@@ -31,6 +31,9 @@ Peaks = Mapping[str, tuple[tuple[float, ...], ...]]
 
 _STYLE = resources.files("ringline.timeline").joinpath("call.css").read_text("utf-8")
 
+_NO_TEXT = dict.fromkeys([*range(9), 11, 12, *range(14, 32)], "\ufffd")
+"""Control characters, which HTML and SVG do not allow."""
+
 
 def page(entries: Sequence[Entry], *, peaks: Peaks | None = None) -> str:
     """The whole page. Redact `entries` before, unless the reader may see everything."""
@@ -106,7 +109,7 @@ def _lanes(entries: Sequence[Entry], scale: Scale, peaks: Peaks) -> list[Lane]:
 def _states(entries: Sequence[Entry], scale: Scale) -> list[Mark]:
     changes = [entry for entry in entries if isinstance(entry.body, StateChanged)]
     end = scale.start + timedelta(milliseconds=scale.length_ms)
-    ends = [entry.at for entry in changes[1:]] + [end]
+    ends = [entry.at for entry in changes[1:]] + [end] * bool(changes)
     return [
         Mark(entry.at, until, entry.body.label, f"state s-{number % 4}")
         for number, (entry, until) in enumerate(zip(changes, ends, strict=True))
@@ -201,9 +204,10 @@ def _seconds(ms: float | None) -> str:
 
 def _document(title: str, body: str) -> str:
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
+    text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
     )
+    return text.translate(_NO_TEXT).encode("utf-8", "replace").decode()
