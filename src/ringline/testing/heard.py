@@ -82,9 +82,19 @@ class Heard:
         )
         return self._spans((share > TONE_SHARE) & (amplitude > QUIET_RMS))
 
-    def tone(self, frequency: float) -> Span:
-        """The longest stretch of that tone; of no length when it was not heard."""
-        return max(self.tones(frequency), key=lambda span: span.seconds, default=Span(0.0, 0.0))
+    def tone(self, frequency: float, *, glitch: float = 0.1) -> Span:
+        """The longest stretch of that tone; of no length when it was not heard.
+
+        Interruptions of up to `glitch` seconds, as a lost packet makes them, count as part of it; `tones` shows
+        them.
+        """
+        whole: list[Span] = []
+        for span in self.tones(frequency):
+            if whole and span.start - whole[-1].end <= glitch:
+                whole[-1] = Span(whole[-1].start, span.end - whole[-1].start)
+            else:
+                whole.append(span)
+        return max(whole, key=lambda span: span.seconds, default=Span(0.0, 0.0))
 
     def likeness(self, reference: NDArray[np.int16]) -> Likeness:
         """Find `reference` (at the same rate) in what was heard, by normalised cross-correlation."""
