@@ -119,7 +119,9 @@ def test_a_challenged_invite_comes_again_and_is_right(net: Net, node: Node, peer
     peer.reply(second, 200, node, body=ANSWER)
     net.run(0.05)
     node.take(CallAnswered)
-    assert peer.request("ACK").cseq.number == 2
+    ack = peer.request("ACK")
+    assert ack.cseq.number == 2
+    assert ack.headers.get("Authorization") == second.headers.get("Authorization")
     # The dialog goes on from the number last used, and answers challenges too.
     node.core.bye("out")
     net.run(0.05)

@@ -499,6 +499,8 @@ def test_refer_is_followed_to_its_end(net: Net, node: Node, peer: Puppet) -> Non
     peer.reply(refer, 202, node)
     send(net, node, peer, notify(answer, node, peer, 2, 100, "active"))
     send(net, node, peer, notify(answer, node, peer, 3, 200, "terminated;reason=noresource"))
+    send(net, node, peer, notify(answer, node, peer, 4, 200, "terminated;reason=noresource"))
+    peer.response(481, "NOTIFY")
     progress = [event for event in node.events if isinstance(event, ReferProgress)]
     assert [(event.status, event.final) for event in progress] == [(202, False), (100, False), (200, True)]
 
@@ -518,7 +520,7 @@ def test_a_refused_refer_is_final(net: Net, node: Node, peer: Puppet) -> None:
         ("OPTIONS", [], 200),
         ("REFER", [("Refer-To", "<sip:x@y>")], 603),
         ("NOTIFY", [("Event", "message-summary")], 489),
-        ("NOTIFY", [("Event", "refer;id=3")], 200),
+        ("NOTIFY", [("Event", "refer;id=3")], 481),
     ],
 )
 def test_other_requests_in_the_dialog(

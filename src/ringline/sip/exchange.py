@@ -4,7 +4,7 @@ An exchange may take several transactions: one for each address tried, one more 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ringline.sip.bodies import SDP
@@ -78,7 +78,7 @@ class Login:
     """What we answer a challenge with."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
 class Exchange:
@@ -256,21 +256,25 @@ class Ack:
         stack: Stack,
         layer: TransactionLayer,
         dialog: Dialog,
-        cseq: int,
+        invite: Request,
         handle: str | None,
         sdp: bytes = b"",
     ) -> None:
+        """`invite` is the request as last sent: the ACK repeats its number and credentials (§22.1)."""
         self._stack = stack
         self._layer = layer
         self._handle = handle
-        self._ack = dialog.request("ACK", cseq)
+        self.cseq = invite.cseq.number
+        self._ack = dialog.request("ACK", self.cseq)
+        for _, name in CHALLENGES.values():
+            if (credentials := invite.headers.get(name)) is not None:
+                self._ack.headers.add(name, credentials)
         if sdp:
             self._ack.headers.add("Content-Type", SDP)
             self._ack.body = sdp
         self._hop = Hop(stack, dialog.hop, self._found)
         self._flow: Flow | None = None
         self._data = b""
-        self.cseq = cseq
 
     def send(self) -> None:
         """Send it as soon as its address is known."""

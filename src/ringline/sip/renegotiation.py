@@ -43,8 +43,8 @@ class RenegotiationUser(Protocol):
         """Whether the call is answered and not being left."""
         ...
 
-    def first_acknowledged(self) -> None:
-        """The ACK to our first 2xx has come."""
+    def acknowledged(self) -> None:
+        """The ACK to a 2xx of ours has come."""
         ...
 
     def lost(self, reason: str, *, say_bye: bool) -> None:
@@ -199,7 +199,7 @@ class Renegotiation:
         self._answer.stop()
         self._answer = None
         self._stack.emit(CallAcked(self._session.handle, sdp_of(ack) or b""))
-        self._session.first_acknowledged()
+        self._session.acknowledged()
         self._pump()
 
     def unacknowledged(self, answer: Answer) -> None:
@@ -272,9 +272,8 @@ class Renegotiation:
             if self._ack is not None and self._ack.cseq == response.cseq.number:
                 self._ack.again()
                 return
-            self._ack = Ack(
-                self._stack, self._layer, self._session.dialog, response.cseq.number, self._session.handle
-            )
+            session = self._session
+            self._ack = Ack(self._stack, self._layer, session.dialog, exchange.request, session.handle)
             self._ack.send()
         if exchange is not self._outgoing:
             return

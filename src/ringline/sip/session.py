@@ -75,6 +75,7 @@ class Session:
         self._leave: tuple[By, str] = ("local", "BYE")
         self._bye_headers: tuple[SipHeader, ...] = ()
         self._bye_sent = False
+        self._referring = False
 
     @property
     def active(self) -> bool:
@@ -126,12 +127,16 @@ class Session:
         if package != "refer":
             transaction.respond(489)
             return
+        if not self._referring:
+            transaction.respond(481)  # no subscription of ours (RFC 6665 §4.1.3)
+            return
         transaction.respond(200)
         found = _SIPFRAG.match(request.body)
         state = (request.headers.get("Subscription-State") or "").lower()
         if found is not None:
             status = int(found.group(1))
             final = status >= 200 or state.startswith("terminated")
+            self._referring = not final
             self._stack.emit(ReferProgress(self.handle, status, final))
 
     # What the house asks
@@ -146,8 +151,8 @@ class Session:
         if not self.offers.awaits_ack:
             self._send_bye()
 
-    def first_acknowledged(self) -> None:
-        """The ACK that a BYE of ours was waiting for."""
+    def acknowledged(self) -> None:
+        """The ACK to a 2xx of ours has come; a BYE may have been waiting for it."""
         if self.state is SessionState.LEAVING:
             self._send_bye()
 
@@ -178,6 +183,7 @@ class Session:
             request.headers.add("Referred-By", f"<{self.dialog.local.uri}>")
             for header in headers:
                 request.headers.add(header.name, header.value)
+            self._referring = True
             self._exchange(request, self._refer_answered)
 
     def abandon(self) -> None:
@@ -216,6 +222,7 @@ class Session:
 
     def _refer_answered(self, status: int) -> None:
         if self.state is not SessionState.OVER:
+            self._referring = self._referring and status < 300
             self._stack.emit(ReferProgress(self.handle, status, final=status >= 300))
             self._check(status)
 

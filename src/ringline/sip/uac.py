@@ -44,7 +44,7 @@ class OutboundCall:
         self._forks: dict[str, Session] = {}
         self._winner: Session | None = None
         self._acks: dict[str, Ack] = {}
-        self._unanswered_offer: Response | None = None
+        self._offer_waits = False  # their 2xx has the offer, our ACK will have the answer
         self._min_se_s = stack.settings.min_se_s
         self._outcome = (408, "Request Timeout")
         self.handle = handle
@@ -90,17 +90,17 @@ class OutboundCall:
         if self.state is CallState.DIALLING:
             self.cancel()
         elif self._winner is not None:
-            if self._unanswered_offer is not None:
+            if self._offer_waits:
                 self.acknowledge(b"")  # their 2xx must have its ACK before the BYE
             self._winner.bye(headers)
 
     def acknowledge(self, sdp: bytes) -> None:
         """Answer the offer in the 2xx to our INVITE without SDP; `IllegalMove` if there is none."""
-        response, self._unanswered_offer = self._unanswered_offer, None
-        if response is None or self._winner is None:
+        if not self._offer_waits or self._winner is None:
             raise IllegalMove("no offer waits for an answer in ACK")
+        self._offer_waits = False
         self._winner.offers.local_sdp = sdp
-        self._acknowledge(self._winner.dialog, response, sdp)
+        self._acknowledge(self._winner.dialog, sdp)
 
     def cancelled(self, invite: ServerTransaction, cancel: Request) -> None:
         """The peer takes a re-INVITE back."""
@@ -148,7 +148,7 @@ class OutboundCall:
         if tag in self._acks:
             self._acks[tag].again()
             return
-        if self._unanswered_offer is not None and self._winner and self._winner.dialog.id.remote_tag == tag:
+        if self._offer_waits and self._winner and self._winner.dialog.id.remote_tag == tag:
             return  # a copy of the 2xx whose ACK waits for our answer
         if len(self._acks) > MAX_FORKS:
             return
@@ -161,7 +161,7 @@ class OutboundCall:
         if self.state is CallState.DIALLING:
             self._win(tag, session, invite, response)
         else:
-            self._send_off(confirmed, response)
+            self._send_off(confirmed)
 
     def _win(self, tag: str, session: Session, invite: Request, response: Response) -> None:
         self.state = moved(self.state, CallState.ANSWERED)
@@ -176,15 +176,15 @@ class OutboundCall:
         session.offers.local_sdp = invite.body
         session.offers.settle(intervals.as_client(response.headers))
         if invite.body:
-            self._acknowledge(session.dialog, response, b"")
+            self._acknowledge(session.dialog, b"")
         else:
-            self._unanswered_offer = response
+            self._offer_waits = True
         headers = foreign_headers(response.headers)
         self._stack.emit(CallAnswered(self.handle, response.status, sdp_of(response) or b"", headers))
 
-    def _send_off(self, dialog: Dialog, response: Response) -> None:
+    def _send_off(self, dialog: Dialog) -> None:
         """ACK, then BYE: a fork that lost, or an answer that crossed our CANCEL."""
-        self._acknowledge(dialog, response, b"")
+        self._acknowledge(dialog, b"")
         Exchange(
             self._stack,
             self._layer,
@@ -198,8 +198,8 @@ class OutboundCall:
         if self.state is CallState.CANCELLING:
             self._fail(*self._outcome, (), linger=False)
 
-    def _acknowledge(self, dialog: Dialog, response: Response, sdp: bytes) -> None:
-        ack = Ack(self._stack, self._layer, dialog, response.cseq.number, self.handle, sdp)
+    def _acknowledge(self, dialog: Dialog, sdp: bytes) -> None:
+        ack = Ack(self._stack, self._layer, dialog, self._exchange.request, self.handle, sdp)
         self._acks[dialog.id.remote_tag] = ack
         ack.send()
 
