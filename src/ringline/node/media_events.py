@@ -81,8 +81,8 @@ class MediaReporter:
 def quality_of(stats: LegStats) -> Quality:
     """A leg's counters as `call_quality_stats` words them (spec webhooks §6.2)."""
     return Quality(
-        jitter_max_variance=f"{stats.jitter_ms:.2f}",
-        jitter_packet_count=str(stats.late + stats.reordered),
+        jitter_max_variance=f"{stats.max_jitter_ms:.2f}",
+        jitter_packet_count=str(stats.measured),
         mos=f"{stats.mos:.2f}",
         packets_in=str(stats.packets_received),
         skipped_in=str(stats.lost),
