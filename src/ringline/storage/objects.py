@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -90,7 +90,12 @@ class ObjectStore:
                 prefix=parts.path.strip("/") or None,
                 region=options.get("region", "us-east-1"),
                 endpoint=endpoint,
-                client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
+                client_options={
+                    "allow_http": bool(endpoint and endpoint.startswith("http:")),
+                    "connect_timeout": timedelta(seconds=5),
+                    "timeout": timedelta(seconds=60),
+                },
+                retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
             )
         )
 

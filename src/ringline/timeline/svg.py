@@ -160,7 +160,7 @@ def _lane(lane: Lane, scale: Scale, y: float) -> tuple[str, float]:
         left = scale.x(mark.start)
         right = scale.x(mark.end) if mark.end is not None else left + 3
         label = _cut(mark.label, 42)
-        wanted = max(right, left + 6 + CHAR * len(label)) + 4
+        wanted = max(right, left + 10 + CHAR * len(label))
         row = next((number for number, end in enumerate(free) if end <= left), len(free))
         if row >= MAX_ROWS:
             row, label = MAX_ROWS - 1, ""
