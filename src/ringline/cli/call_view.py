@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from ringline.cli.output import seconds
 from ringline.timeline import readers
 from ringline.timeline.entries import DtmfReceived, DtmfSent, Entry
@@ -44,30 +42,17 @@ class Letters:
         return self._letters.get(leg_id, "?")
 
 
-def only(record: CallRecord, leg_ids: Sequence[str]) -> CallRecord:
-    """What the record says of these legs."""
-    events = tuple(event for event in record.events if event.leg_id in leg_ids)
-    ids = {event.id for event in events}
-    return msgspec.structs.replace(
-        record,
-        legs=tuple(leg for leg in record.legs if leg.leg_id in leg_ids),
-        entries=tuple(entry for entry in record.entries if entry.leg_id in leg_ids),
-        events=events,
-        attempts=tuple(tried for tried in record.attempts if tried.event_id in ids),
-    )
-
-
 def heads(record: CallRecord) -> list[str]:
     """A few lines for each leg: parties, times, media, who ended it and why."""
     letters = Letters(record)
     by_leg = readers.by_leg(record.entries)
-    lines = []
+    lines: list[str] = []
     for leg in record.legs:
+        lines += [""] if lines else []
         lines.append(f"Leg {letters.of(leg.leg_id)}  {leg.direction}  {leg.from_} → {leg.to}  {leg.state}")
         lines.append(f"  leg {leg.leg_id}  session {record.session_id}")
         lines.append(f"  call_control_id {leg.call_control_id}")
         lines += _story(leg, by_leg.get(leg.leg_id, []))
-        lines.append("")
     return lines
 
 
@@ -98,8 +83,9 @@ def _story(leg: ExportedLeg, entries: Sequence[Entry]) -> Iterator[str]:
     yield f"  began {began}  rang {_seconds_of(one.ring_ms)}  talked {_seconds_of(one.talk_ms)}"
     if one.codec:
         heard = one.quality
+        spoken = f"{one.codec} with {one.remote}" if one.remote else one.codec
         yield (
-            f"  {one.codec} with {one.remote}: {heard.received} packets in, {heard.sent} out, "
+            f"  {spoken}: {heard.received} packets in, {heard.sent} out, "
             f"{heard.loss:.2%} lost, jitter up to {heard.max_jitter_ms:.1f} ms"
         )
     undelivered = f", {one.webhooks_undelivered} of them not delivered" if one.webhooks_undelivered else ""

@@ -1,6 +1,5 @@
 """`ringline calls`: what calls there were, and what happened in them."""
 
-import zipfile
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +14,11 @@ from ringline.cli.follow import follow
 from ringline.cli.lookup import find_call, recent_legs
 from ringline.cli.options import AsJson, Config, Data, settings_of
 from ringline.cli.output import columns, console, moment, print_json, printable, seconds
+from ringline.cli.record import read_call, read_file
 from ringline.core.clock import SystemClock
-from ringline.core.errors import ConfigError
 from ringline.core.settings import Settings
 from ringline.store.legs import Leg
-from ringline.timeline.export import CallRecord, collect, from_json, from_zip, to_json, to_zip
+from ringline.timeline.export import CallRecord, to_json, to_zip
 from ringline.timeline.readers import iso, since
 from ringline.timeline.render_html import page
 
@@ -114,17 +113,7 @@ def read_store(settings: Settings, which: str, *, whole_session: bool, reveal: b
     """The record of the legs that `which` names."""
     with opened(settings) as database:
         found = database.read(find_call, which, whole_session=whole_session)
-        record = database.read(collect, found.session_id, now=SystemClock().utc(), redacted=not reveal)
-    return call_view.only(record, found.leg_ids)
-
-
-def read_file(file: Path) -> CallRecord:
-    """A record that `calls export` or `calls show --json` has written; raises `ExportUnreadable`."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    return from_zip(content) if zipfile.is_zipfile(file) else from_json(content)
+        return database.read(read_call, found, whole_session=whole_session, reveal=reveal)
 
 
 def show_record(record: CallRecord) -> None:
@@ -132,6 +121,7 @@ def show_record(record: CallRecord) -> None:
     out = console()
     for line in call_view.heads(record):
         out.print(printable(line))
+    out.print()
     for section in call_view.sections(record):
         out.print(section.title, style="bold")
         columns(section.heads, section.rows)
@@ -153,7 +143,7 @@ def _row(leg: Leg, now: datetime) -> tuple[str, ...]:
         leg.from_,
         leg.to,
         leg.state,
-        seconds(leg.duration_s(now)) if leg.answered_at else "–",
+        seconds(((leg.ended_at or now) - leg.answered_at).total_seconds()) if leg.answered_at else "–",
         leg.hangup_cause or "–",
         leg.hangup_source or "–",
         leg.sip_hangup_cause or "–",

@@ -10,11 +10,11 @@ from ringline.cli.call_view import Letters
 from ringline.cli.database import Database, opened
 from ringline.cli.lookup import Found, find_call, still_alive
 from ringline.cli.output import console, printable
-from ringline.core.clock import SystemClock
+from ringline.cli.record import read_call
 from ringline.core.settings import Settings
 from ringline.store.tables import delivery_attempts, timeline
 from ringline.timeline.entries import Entry, WebhookAttempted
-from ringline.timeline.export import CallRecord, collect
+from ringline.timeline.export import CallRecord
 from ringline.timeline.readers import since
 
 EVERY_S = 0.25
@@ -32,7 +32,7 @@ def follow(settings: Settings, which: str, *, whole_session: bool, reveal: bool)
             letters = Letters(record)
             for entry in fresh:
                 out.print(printable(call_view.line(entry, since(record.entries, entry.at), letters)))
-        record = _collect(database, found, whole_session=whole_session, reveal=reveal)
+        record = database.read(read_call, found, whole_session=whole_session, reveal=reveal)
     out.print()
     for line in call_view.heads(record):
         out.print(printable(line))
@@ -51,7 +51,7 @@ def _changes(
         now = database.read(_counts, found.session_id)
         if now != before:
             before = now
-            record = _collect(database, found, whole_session=whole_session, reveal=reveal)
+            record = database.read(read_call, found, whole_session=whole_session, reveal=reveal)
             fresh = [entry for entry in record.entries if _key(entry) not in seen]
             seen.update(map(_key, fresh))
             leg_ids = tuple(leg.leg_id for leg in record.legs)
@@ -59,11 +59,6 @@ def _changes(
         if not alive:
             return
         time.sleep(EVERY_S)
-
-
-def _collect(database: Database, found: Found, *, whole_session: bool, reveal: bool) -> CallRecord:
-    record = database.read(collect, found.session_id, now=SystemClock().utc(), redacted=not reveal)
-    return record if whole_session else call_view.only(record, found.leg_ids)
 
 
 def _counts(conn: sa.Connection, session_id: str) -> tuple[int, int]:

@@ -60,10 +60,14 @@ def find_call(conn: sa.Connection, text: str, *, whole_session: bool) -> Found:
             f"{len(sessions)} calls begin with {text}: {named}{', …' if len(found) > SHOWN else ''}"
         )
     if whole_session:
-        found = _legs(
-            conn, sa.select(legs).where(one.session_id == found[0].session_id).order_by(one.started_at)
-        )
+        found = legs_of(conn, found[0].session_id)
     return Found(found[0].session_id, tuple(leg.leg_id for leg in found))
+
+
+def legs_of(conn: sa.Connection, session_id: str) -> list[Leg]:
+    """The legs of a session, oldest first."""
+    query = sa.select(legs).where(legs.c.session_id == session_id)
+    return _legs(conn, query.order_by(legs.c.started_at, legs.c.leg_id))
 
 
 def still_alive(conn: sa.Connection, leg_ids: Sequence[str]) -> bool:

@@ -87,8 +87,8 @@ def check_addresses(settings: Settings) -> Iterator[Finding]:
     sip, media = settings.sip, settings.media
     said_sip = sip.external_address or sip.host
     said_media = media.external_address or media.host
-    yield _check_address("Contact and Via", said_sip, "sip")
-    yield _check_address("SDP", said_media, "media")
+    yield _check_address("Contact and Via say", said_sip, "sip")
+    yield _check_address("SDP says", said_media, "media")
     reach = _reach(said_sip), _reach(said_media)
     if "loopback" in reach and reach[0] != reach[1]:
         yield fail(
@@ -121,19 +121,19 @@ def check_exposure(settings: Settings) -> Iterator[Finding]:
         yield ok(f"webhooks, streams and files go to public addresses only{named}")
 
 
-def _check_address(where: str, address: str, section: str) -> Finding:
+def _check_address(says: str, address: str, section: str) -> Finding:
     advice = f"set {section}.external_address to the address that callers send to"
     match _reach(address):
         case "loopback":
-            return ok(f"{where} say {address}: only phones on this machine can call")
+            return ok(f"{says} {address}: only phones on this machine can call")
         case "wildcard":
-            return fail(f"{where} would say {address}, where nobody can send anything", advice)
+            return fail(f"{says} {address}, where nobody can send anything", advice)
         case "private":
-            return warn(f"{where} say {address}, which callers outside your network cannot reach", advice)
+            return warn(f"{says} {address}, which callers outside your network cannot reach", advice)
         case "public":
-            return ok(f"{where} say {address}")
+            return ok(f"{says} {address}")
         case _:
-            return fail(f"{where} would say {address!r}, which is no IP address", advice)
+            return fail(f"{says} {address!r}, which is no IP address", advice)
 
 
 def _reach(text: str) -> str:
