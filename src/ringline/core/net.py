@@ -31,6 +31,9 @@ METADATA: tuple[Network, ...] = tuple(
 )
 """Link-local addresses and the cloud's metadata services: never allowed, whatever the settings say."""
 
+NOBODY = ipaddress.ip_network("240.0.0.0/4")
+"""Reserved for ever (RFC 1112 §4); Python counts it as private."""
+
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -92,9 +95,11 @@ class Policy:
             return False
         if _within(address, self.allow):
             return True
-        if address.is_multicast or address.is_unspecified or address.is_reserved:
+        if address.is_multicast or address.is_unspecified:
             return False
-        return self.private or address.is_global
+        if address.is_loopback or address.is_private:
+            return self.private and not _within(address, (NOBODY,))
+        return address.is_global
 
 
 class Guard:
@@ -127,7 +132,7 @@ class Guard:
         except ValueError:
             try:
                 addresses = await self._resolve(host, port)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 raise NotAllowed(f"{host} does not resolve: {error}") from error
             if not addresses:
                 raise NotAllowed(f"{host} does not resolve") from None

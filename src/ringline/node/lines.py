@@ -21,10 +21,11 @@ from ringline.core import log
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.media.plane import LocalMedia, MediaPlane, NoFreePort, RemoteMedia
-from ringline.node.targets import Targets
+from ringline.node.targets import Destination, Targets
 from ringline.sip import events as sip
 from ringline.sip.endpoint import SipEndpoint
 from ringline.sip.offeranswer import Negotiation, OfferAnswerError, Selected
+from ringline.sip.params import SipError
 from ringline.sip.sdp import SdpError
 from ringline.timeline.entries import AnyBody, SipMessage
 
@@ -155,6 +156,21 @@ class SipLines:
             self._plane.set_idle_silence(leg.id, on=True)
         offer = line.negotiation.offer(line.codecs, *self._where(line))
         auth = (target.auth_username, target.auth_password or "") if target.auth_username else None
+        try:
+            self._invite(line, leg, target, destination, offer, auth)
+        except SipError as error:
+            self._log.warning("the INVITE could not be written", call=leg.id, error=str(error))
+            self._post(leg.id, Failed(400, "Bad Request"))
+
+    def _invite(
+        self,
+        line: Line,
+        leg: Leg,
+        target: DialTarget,
+        destination: Destination,
+        offer: bytes,
+        auth: tuple[str, str] | None,
+    ) -> None:
         self._endpoint.invite(
             line.handle,
             destination.uri,

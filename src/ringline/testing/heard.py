@@ -85,8 +85,8 @@ class Heard:
     def tone(self, frequency: float, *, glitch: float = 0.1) -> Span:
         """The longest stretch of that tone; of no length when it was not heard.
 
-        Interruptions of up to `glitch` seconds, as a lost packet makes them, count as part of it; `tones` shows
-        them.
+        Interruptions of up to `glitch` seconds, as a lost packet makes them, count as part of it; `tones`
+        shows them.
         """
         whole: list[Span] = []
         for span in self.tones(frequency):

@@ -32,6 +32,7 @@ from ringline.sip.sdp import SdpError
 from ringline.sip.stack import StackSettings
 from ringline.sip.timers import Timing
 from ringline.testing.heard import Heard
+from ringline.testing.voice import RATE, Voice
 
 WAIT_S = 10.0
 """How long a phone waits for what should happen, unless told otherwise."""
@@ -148,6 +149,12 @@ class PhoneCall:
                 return
             feed.write(pcm[start : start + 32_000])
         feed.end()
+
+    async def speak(self, text: str, voice: str = "male") -> NDArray[np.int16]:
+        """Say a text aloud, with the speech engine that is installed; returns what was said, at 16 kHz."""
+        samples = await self.phone.voice.say(text, voice)
+        await self.play(samples, RATE)
+        return samples
 
     def say(self, samples: NDArray[np.int16], rate: int = 8000) -> None:
         """Like `play`, in the background."""
@@ -381,6 +388,7 @@ class Phone:
                 stack=StackSettings(timing=Timing(t1_ns=t1_ms * 1_000_000), user_agent="ringline phone"),
             ),
         )
+        self.voice = Voice()
         self._local: dict[str, tuple[str, int]] = {}
 
     @property
@@ -408,6 +416,7 @@ class Phone:
                     await asyncio.sleep(0.01)
         await self.endpoint.stop()
         await self.plane.stop()
+        await self.voice.stop()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

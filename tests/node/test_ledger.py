@@ -1,0 +1,107 @@
+"""What a leg decides is written once, whole, in order; a failed commit may be tried again."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+from ringline.calls import events
+from ringline.calls.inputs import Answered
+from ringline.calls.options import WebhookOptions
+from ringline.calls.state import Application, End, Facts, Instant, Leg, State
+from ringline.core.clock import VirtualClock
+from ringline.core.ids import Ids
+from ringline.node.ledger import StoreLedger, hooks_of
+from ringline.store import legs as rows
+from ringline.store.db import Store
+from ringline.store.tables import deliveries
+from ringline.store.tables import events as event_table
+from ringline.timeline import log as timeline_log
+from ringline.timeline.entries import StateChanged, WebhookQueued
+
+pytestmark = pytest.mark.unit
+
+NOW = Instant(5, datetime(2030, 1, 1, tzinfo=UTC))
+SHOP = Application("1", "ann", webhook_url="http://app/hook", failover_url="http://spare/hook")
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path / 'db'}", clock=VirtualClock())
+    yield opened
+    await opened.close()
+
+
+def a_leg() -> Leg:
+    facts = Facts("v3:x", "leg", "session", "incoming", "+1", "+2", SHOP, NOW)
+    return Leg(facts, State.PARKED)
+
+
+async def test_entries_events_and_row_are_one(store: Store) -> None:
+    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    initiated = events.initiated(leg, NOW)
+    await ledger.commit(leg, NOW, [StateChanged("parked")], [initiated.payload])  # type: ignore[union-attr]
+    leg.state = State.ANSWERED
+    answered = events.answered(leg, Answered("PCMU", 8000))
+    await ledger.commit(leg, NOW, [StateChanged("answered")], [answered.payload])  # type: ignore[union-attr]
+
+    entries = await store.read(timeline_log.read_leg, "leg")
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4]
+    queued = [entry.body for entry in entries if isinstance(entry.body, WebhookQueued)]
+    assert [body.event_type for body in queued] == ["call.initiated", "call.answered"]
+    row = await store.read(rows.find_leg, "ann", "v3:x")
+    assert row is not None
+    assert (row.state, row.alive) == ("answered", True)
+    stored = await store.read(
+        lambda conn: conn.execute(sa.select(event_table.c.id).order_by(event_table.c.seq)).scalars().all()
+    )
+    assert [body.event_id for body in queued] == list(stored)
+    assert (
+        await store.read(
+            lambda conn: conn.execute(sa.select(sa.func.count()).select_from(deliveries)).scalar()
+        )
+        == 2
+    )
+
+
+async def test_a_commit_that_fails_leaves_nothing_and_can_be_repeated(store: Store) -> None:
+    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    await ledger.commit(leg, NOW, [StateChanged("parked")], [])
+    twin = StoreLedger(store, Ids.seeded(2), "node")
+    with pytest.raises(sa.exc.IntegrityError):
+        await twin.commit(leg, NOW, [StateChanged("parked")], [])
+    await ledger.commit(leg, NOW, [StateChanged("answered")], [])
+    assert len(await store.read(timeline_log.read_leg, "leg")) == 2
+
+
+async def test_an_ended_leg_is_no_longer_alive_and_may_still_take_notes(store: Store) -> None:
+    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    await ledger.commit(leg, NOW, [StateChanged("parked")], [])
+    leg.state, leg.ended, leg.end = State.ENDED, NOW, End("user_busy", "callee", "486")
+    await ledger.commit(leg, NOW, [StateChanged("ended")], [])
+    await ledger.commit(leg, NOW, [StateChanged("note")], [])
+    ledger.forget(leg)
+    row = await store.read(rows.find_leg, "ann", "v3:x")
+    assert row is not None
+    assert (row.alive, row.hangup_cause, row.sip_hangup_cause) == (False, "user_busy", "486")
+
+
+def test_hooks_take_the_leg_before_the_application() -> None:
+    options = WebhookOptions(
+        url="http://leg",
+        urls=(("call.hangup", ("http://a", "http://b")),),
+        retries_ms=(("call.hangup", (5,)),),
+    )
+    hooks = hooks_of(replace(SHOP, webhook_timeout_s=7), options)
+    assert (hooks.url, hooks.failover_url, hooks.leg_url, hooks.timeout_ms) == (
+        "http://app/hook",
+        "http://spare/hook",
+        "http://leg",
+        7000,
+    )
+    assert hooks.urls == {"call.hangup": ("http://a", "http://b")}
+    assert hooks.retries_ms == {"call.hangup": (5,)}
