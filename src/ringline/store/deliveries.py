@@ -11,6 +11,7 @@ from ringline.store.tables import deliveries, delivery_attempts, events
 from ringline.store.types import EPOCH, UtcMicros
 
 PENDING = "pending"
+_IS_PENDING = deliveries.c.state == sa.literal_column("'pending'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,16 @@ def claim(
 
     They are this `owner`'s until `until`, unless `renew` says longer.
     """
-    one = deliveries.c
-    free = sa.select(one.seq).where(one.state == PENDING, one.lease_until <= now)
-    if without:
-        free = free.where(one.origin.not_in(without))
-    free = free.order_by(one.seq).limit(limit).with_for_update(skip_locked=True)
-    taken = deliveries.update().where(one.seq.in_(free)).returning(one.seq)
-    found = conn.execute(taken, {"lease_owner": owner, "lease_until": until}).scalars().all()
+    values = {
+        "lease_owner": owner,
+        "lease_until": until,
+        "now": now,
+        "limit": limit,
+        "without": list(without),
+    }
+    found = conn.execute(_CLAIM, values).scalars().all()
     if not found:
         return []
-    query = _joined().where(one.seq.in_(found)).order_by(one.seq)
     return [
         Claimed(
             row.seq,
@@ -119,7 +120,7 @@ def claim(
             row.attempts,
             row.next_at,
         )
-        for row in conn.execute(query)
+        for row in conn.execute(_CLAIMED, {"seqs": found})
     ]
 
 
@@ -135,7 +136,7 @@ def renew(conn: sa.Connection, seqs: Collection[int], *, owner: str, until: date
 
 def release(conn: sa.Connection, *, owner: str) -> int:
     """Let go of everything that `owner` holds: at a stop, or at a start what an earlier life of it held."""
-    held = deliveries.update().where(deliveries.c.state == PENDING, deliveries.c.lease_owner == owner)
+    held = deliveries.update().where(_IS_PENDING, deliveries.c.lease_owner == owner)
     return conn.execute(held.values(lease_owner=None, lease_until=EPOCH)).rowcount
 
 
@@ -199,9 +200,7 @@ def send_again(conn: sa.Connection, event_id: str, *, now: datetime, account_id:
 
 def pending_count(conn: sa.Connection) -> int:
     """How many deliveries are not finished."""
-    return conn.execute(
-        sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == PENDING)
-    ).scalar_one()
+    return conn.execute(sa.select(sa.func.count()).select_from(deliveries).where(_IS_PENDING)).scalar_one()
 
 
 def list_deliveries(
@@ -228,7 +227,7 @@ def find_delivery(conn: sa.Connection, account_id: str, delivery_id: str) -> Del
 
 def purge(conn: sa.Connection, before: datetime, limit: int = 2_000) -> int:
     """Delete up to `limit` finished events older than `before`, deliveries too; returns how many events."""
-    pending = sa.select(deliveries.c.event_id).where(deliveries.c.state == PENDING)
+    pending = sa.select(deliveries.c.event_id).where(_IS_PENDING)
     old = (
         sa.select(events.c.id).where(events.c.occurred_at < before, events.c.id.not_in(pending)).limit(limit)
     )
@@ -315,6 +314,26 @@ def _with_attempts(conn: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Del
 _FIELDS = tuple(Attempt.__dataclass_fields__)
 
 # Built once: putting a statement together costs more than running it.
+_FREE = (
+    sa.select(deliveries.c.seq)
+    .where(_IS_PENDING, deliveries.c.lease_until <= sa.bindparam("now", type_=UtcMicros))
+    .where(deliveries.c.origin.not_in(sa.bindparam("without", expanding=True)))
+    .order_by(deliveries.c.seq)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    deliveries.update()
+    .where(deliveries.c.seq.in_(_FREE))
+    .values(lease_owner=sa.bindparam("lease_owner"), lease_until=sa.bindparam("lease_until"))
+    .returning(deliveries.c.seq)
+)
+_CLAIMED = (
+    sa.select(deliveries, events.c.occurred_at, events.c.payload)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .where(deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True)))
+    .order_by(deliveries.c.seq)
+)
 _INSERT_ATTEMPT = delivery_attempts.insert()
 _ADVANCE = (
     deliveries.update()

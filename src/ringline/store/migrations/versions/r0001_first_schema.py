@@ -216,14 +216,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_jobs_id")),
     )
     op.create_index(op.f("ix_jobs_account_id_jobs_seq"), "jobs", ["account_id", "seq"], unique=False)
-    op.create_index(
-        "ix_jobs_waiting",
-        "jobs",
-        ["kind", "run_at"],
-        unique=False,
-        sqlite_where=sa.text("state in ('queued', 'running')"),
-        postgresql_where=sa.text("state in ('queued', 'running')"),
-    )
+    op.create_index(op.f("ix_jobs_state_jobs_run_at"), "jobs", ["state", "run_at"], unique=False)
     op.create_table(
         "legs",
         sa.Column("call_control_id", sa.String(length=80), nullable=False),
@@ -253,17 +246,10 @@ def upgrade() -> None:
         op.f("ix_legs_account_id_legs_started_at"), "legs", ["account_id", "started_at"], unique=False
     )
     op.create_index(
-        "ix_legs_alive",
-        "legs",
-        ["node"],
-        unique=False,
-        sqlite_where=sa.text("alive"),
-        postgresql_where=sa.text("alive"),
-    )
-    op.create_index(
         op.f("ix_legs_connection_id_legs_alive"), "legs", ["connection_id", "alive"], unique=False
     )
     op.create_index(op.f("ix_legs_ended_at"), "legs", ["ended_at"], unique=False)
+    op.create_index(op.f("ix_legs_node_legs_alive"), "legs", ["node", "alive"], unique=False)
     op.create_index(op.f("ix_legs_session_id"), "legs", ["session_id"], unique=False)
     op.create_table(
         "media",
