@@ -112,5 +112,6 @@ async def prepare(path: Path) -> tuple[str, str]:
         account = await store.tx(accounts.create_account, name, ids=ids, now=clock.utc())
         await store.tx(keys.create_key, account.id, key, name="test", ids=ids, now=clock.utc())
         made.append(account.id)
+        clock.advance(1)
     await store.close()
     return made[0], made[1]

@@ -45,9 +45,9 @@ def page(
     """One page, newest first, and the number of all that match."""
     rows = _rows(account_id, query)
     total = conn.execute(sa.select(sa.func.count()).select_from(rows)).scalar_one()
-    shown = conn.execute(
-        sa.select(rows).order_by(rows.c.at.desc(), rows.c.number.desc()).limit(limit).offset(offset)
-    ).all()
+    # A webhook follows the command of the same microsecond; the rest makes the order of a page certain.
+    newest = (rows.c.at.desc(), rows.c.type.desc(), rows.c.number.desc(), rows.c.leg_id, rows.c.delivery_id)
+    shown = conn.execute(sa.select(rows).order_by(*newest).limit(limit).offset(offset)).all()
     entries = [_command(conn, row) if row.type == "command" else _attempt(conn, row) for row in shown]
     tried = [entry.body.event_id for entry in entries if isinstance(entry.body, WebhookAttempted)]
     found = (events.find_event(conn, account_id, event_id) for event_id in set(tried))

@@ -158,7 +158,9 @@ Ringtone = Literal[
 class Bridge(CommandBody, RecordFields):
     """`bridge`; the path names leg A, `call_control_id` leg B."""
 
-    call_control_id: CallControlId | None = None
+    call_control_id: CallControlId | None = Field(
+        None, examples=["v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg"]
+    )
     queue: Unavailable = None
     video_room_id: Unavailable = None
     video_room_context: Ignored = None
