@@ -100,7 +100,12 @@ class Rig:
             if late is None:
                 continue
             packet = RtpPacket(
-                kind, (sequence + n) & 0xFFFF, (timestamp + n * units) & 0xFFFFFFFF, ssrc, payload, marker=n == 0
+                kind,
+                (sequence + n) & 0xFFFF,
+                (timestamp + n * units) & 0xFFFFFFFF,
+                ssrc,
+                payload,
+                marker=n == 0,
             )
             self.packet(start_ms + n * ptime + late, leg, packet, port=port)
 

@@ -160,9 +160,9 @@ def test_a_leg_that_joins_another_phase_waits_once_for_longer() -> None:
     times = [at // MS for at, _ in rig.sent[0]]
     steps = {b - a for a, b in zip(times, times[1:], strict=False)}
     assert steps == {20, 35}
-    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for (_, a), (_, b) in zip(rig.sent[0], rig.sent[0][1:])} == {
-        160
-    }
+    assert {
+        (b.timestamp - a.timestamp) & 0xFFFFFFFF for (_, a), (_, b) in zip(rig.sent[0], rig.sent[0][1:])
+    } == {160}
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,15 @@ def test_a_second_is_told() -> None:
 def test_datagrams_of_any_kind_do_no_harm() -> None:
     rig = Rig().run(20)
     good = serialize(RtpPacket(0, 1, 1, 7, bytes(160)))
-    for data in (b"", b"\x80", good[:12], good[:13], b"\x80\xc8" + bytes(30), bytes(2000), good + bytes(1800)):
+    for data in (
+        b"",
+        b"\x80",
+        good[:12],
+        good[:13],
+        b"\x80\xc8" + bytes(30),
+        bytes(2000),
+        good + bytes(1800),
+    ):
         for kind in Packet:
             rig.engine.receive(0, kind, data, at_port(4000), rig.now_ns)
             rig.engine.receive(1, kind, data, at_port(4000), rig.now_ns)

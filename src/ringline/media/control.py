@@ -102,7 +102,8 @@ class LegControl:
         self._rate = 8000
         self._event_type: int | None = None
         self._tone: str | None = None
-        self._tone_busy = False
+        self._tone_number = 0
+        self._tone_stopping = False
 
     # What the plane passes on.
 
@@ -172,16 +173,18 @@ class LegControl:
         self._restart_tone()
 
     def _restart_tone(self) -> None:
-        if self._tone_busy:
+        # The tone's place in the core is the media thread's until TONE_ENDED.
+        self._tone_stopping = self._tone_number != 0
+        if self._tone_stopping:
             self._send(Command.TONE, 0)
         elif self._tone is not None:
             self.core.set_tone(TONES[self._tone], self._rate)
-            self._tone_busy = True
-            self._send(Command.TONE, self._number())
+            self._tone_number = self._number()
+            self._send(Command.TONE, self._tone_number)
 
     def _tone_ended(self) -> None:
-        self._tone_busy = False
-        if self._tone == "beep":
+        self._tone_number = 0
+        if not self._tone_stopping:
             self._tone = None
         self._restart_tone()
 
