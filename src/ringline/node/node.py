@@ -31,6 +31,7 @@ from ringline.node.inbound import Inbound
 from ringline.node.ledger import StoreLedger
 from ringline.node.lines import Advertised, SipLines
 from ringline.node.media_events import MediaReporter
+from ringline.node.metrics import LoopLag, RoomCounts
 from ringline.node.players import MediaPlayers
 from ringline.node.recorders import MediaRecorders
 from ringline.node.recordings import Shelf
@@ -108,6 +109,7 @@ class Node:
         saved = await self.recorders.recover()
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
         self.retention.start()
+        self.loop_lag.start()
         if lost or saved:
             self._log.warning("recovered from an unclean end", calls_ended=lost, recordings=len(saved))
         gc.collect()
@@ -137,6 +139,7 @@ class Node:
         await self.web.stop()
         await self.delivery.stop(drain_secs=5)
         await self.retention.stop()
+        await self.loop_lag.stop()
         await self.directory.stop()
         await self.endpoint.stop()
         await self.plane.stop()
@@ -200,6 +203,8 @@ class Node:
         self.guard = Guard(policy)
         self.objects = ObjectStore.open(settings.storage.url, self._folder("objects"))
         self.directory = Directory(self.store)
+        self.registry = CollectorRegistry()
+        self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
         self.speech = make_speech(settings, clock, self.http)
         self.plane = MediaPlane(
@@ -246,6 +251,14 @@ class Node:
         )
         self.delivery = Delivery(self.store, clock, settings.webhooks, guard=self.guard, ids=ids, node=NODE)
         self.retention = Retention(self.store, self.objects, clock, settings.timeline.retention_days)
+        self.registry.register(
+            RoomCounts(
+                calls=lambda: self.runner.alive,
+                sip=lambda: self.endpoint.counters,
+                webhooks=lambda: self.delivery.counts,
+                held=lambda: self.delivery.held,
+            )
+        )
         self.web = WebServer(build_app(self._api()), settings.http.host, settings.http.port)
 
     def _make_ports(self) -> None:
@@ -319,7 +332,7 @@ class Node:
             registrations=self.registrations,
             clock=self.clock,
             ids=self.ids,
-            registry=CollectorRegistry(),
+            registry=self.registry,
             health=self._health,
             routes_changed=self.directory.fresh,
             link_secret=self.link_secret,
