@@ -26,13 +26,9 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="What calls there were, and what happened in them."
 )
 
-Which = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID",
-        help="A call_control_id, leg id or session id, or the beginning of one; or an exported file.",
-    ),
-]
+ANY_ID = "A call_control_id, leg id or session id, or the beginning of one"
+Which = Annotated[str, typer.Argument(metavar="ID", help=f"{ANY_ID}.")]
+WhichOrFile = Annotated[str, typer.Argument(metavar="ID", help=f"{ANY_ID}; or an exported file.")]
 WholeSession = Annotated[bool, typer.Option("--session", help="All legs of the session.")]
 Reveal = Annotated[
     bool,
@@ -42,7 +38,7 @@ Reveal = Annotated[
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many at most.")] = 20,
     alive: Annotated[bool, typer.Option("--alive", help="Only calls that have not ended.")] = False,
     config: Config = None,
     data: Data = None,
@@ -63,11 +59,13 @@ def list_(
 
 @app.command("show")
 def show(
-    which: Which,
+    which: WhichOrFile,
     whole_session: WholeSession = False,
     reveal: Reveal = False,
     following: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it happens.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the call's page to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the call's page to this file.")
+    ] = None,
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -96,13 +94,16 @@ def show(
 def export(
     which: Which,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; call-SESSION.zip when not given.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write; call-SESSION.zip when not given."
+        ),
     ] = None,
     reveal: Reveal = False,
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Everything about a call's session in one file, which `calls show FILE` reads back."""
+    """Everything about a call's session in one file, which `ringline calls show` reads back."""
     record = read_store(settings_of(config, data), which, whole_session=True, reveal=reveal)
     file = output or Path(f"call-{record.session_id}.zip")
     file.write_bytes(to_zip(record))

@@ -22,7 +22,9 @@ app = typer.Typer(
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Option(help="What the key is for, to tell it from others.")] = "",
+    name: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the key is for, to tell it from others.")
+    ] = "",
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -53,7 +55,9 @@ def list_(config: Config = None, data: Data = None, as_json: AsJson = False) -> 
 
 @app.command("revoke")
 def revoke(
-    key: Annotated[str, typer.Argument(help="Its id, or the beginning that `keys list` shows.")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="Its id, or the beginning that `keys list` shows.")
+    ],
     config: Config = None,
     data: Data = None,
 ) -> None:

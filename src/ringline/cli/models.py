@@ -57,11 +57,14 @@ def list_(config: Config = None, data: Data = None, as_json: AsJson = False) -> 
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all when none is named.")
+    ] = None,
     from_dir: Annotated[
         Path | None,
         typer.Option(
             "--from",
+            metavar="DIR",
             help="Folder that holds the wheels, for machines without a network.",
             file_okay=False,
             exists=True,

@@ -9,8 +9,12 @@ from ringline.cli.failure import fail
 from ringline.core.errors import ConfigError
 from ringline.core.settings import Settings, load
 
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", dir_okay=False)]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything ringline keeps.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings file (TOML).", dir_okay=False)
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Folder of everything ringline keeps.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

@@ -18,10 +18,12 @@ from ringline.store.errors import StoreUnavailable
 def serve(
     config: Config = None,
     data: Data = None,
-    http: Annotated[str | None, typer.Option(help="Address of the API, HOST:PORT.")] = None,
-    sip: Annotated[str | None, typer.Option(help="Address of SIP, HOST:PORT.")] = None,
-    rtp_ports: Annotated[str | None, typer.Option(help="Ports of RTP, LOW-HIGH.")] = None,
-    drain_secs: Annotated[float | None, typer.Option(help="How long a stop waits for calls.")] = None,
+    http: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address of the API.")] = None,
+    sip: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address of SIP, UDP and TCP.")] = None,
+    rtp_ports: Annotated[str | None, typer.Option(metavar="LOW-HIGH", help="Ports of RTP.")] = None,
+    drain_secs: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long a stop waits for calls.")
+    ] = None,
 ) -> None:
     """Run the server. SIGTERM lets calls end; a second one ends them at once."""
     http_host, http_port = host_and_port(http, "--http")

@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Events on th
 def list_(
     failed: Annotated[bool, typer.Option("--failed", help="Only those that were given up.")] = False,
     waiting: Annotated[bool, typer.Option("--pending", help="Only those that are still tried.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many at most.")] = 20,
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -42,7 +42,7 @@ def list_(
 
 @app.command("redeliver")
 def redeliver(
-    event: Annotated[str, typer.Argument(help="The event's id, or the beginning of it.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT_ID", help="The event's id, or the beginning of it.")],
     config: Config = None,
     data: Data = None,
 ) -> None:

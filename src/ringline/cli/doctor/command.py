@@ -18,9 +18,15 @@ from ringline.core.settings import Settings
 def doctor(
     config: Config = None,
     data: Data = None,
-    stream: Annotated[str | None, typer.Option(help="Try an app's media stream (ws:// or wss://).")] = None,
-    stream_token: Annotated[str | None, typer.Option(help="stream_auth_token for --stream.")] = None,
-    webhook: Annotated[str | None, typer.Option(help="Send a signed test event to an app's webhook.")] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Try an app's media stream (ws:// or wss://).")
+    ] = None,
+    stream_token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="stream_auth_token for --stream.")
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Send a signed test event to an app's webhook.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine and the settings, and an app where one is named. Exit status 1 if anything fails."""
