@@ -5,6 +5,7 @@ The structs below are the shapes; `msgspec` writes their members in order and ch
 
 import base64
 import binascii
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -280,6 +281,12 @@ class _Stop(msgspec.Struct, tag_field="event", tag="stop"):
         return Stop(self.stream_id, _decimal(self.sequence_number), owner.user_id, owner.call_control_id)
 
 
+SERVER_SHAPES: Mapping[str, type[msgspec.Struct]] = {
+    str(shape.__struct_config__.tag): shape
+    for shape in (_Connected, _Start, _Media, _Dtmf, _Mark, _Error, _Stop)
+}
+"""What this server sends, by event: the shapes that descriptions of the protocol are made from."""
+
 _SERVER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     _Connected | _Start | _Media | _Dtmf | _Mark | _Error | _Stop
 )
@@ -316,6 +323,11 @@ class _AppStart(msgspec.Struct, tag_field="event", tag="start"):
 class _AppConnected(msgspec.Struct, tag_field="event", tag="connected"):
     pass
 
+
+APP_SHAPES: Mapping[str, type[msgspec.Struct]] = {
+    str(shape.__struct_config__.tag): shape for shape in (_AppMedia, _AppMark, _AppClear)
+}
+"""What an app may send to some effect, by event."""
 
 _APP: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     _AppMedia | _AppMark | _AppClear | _AppDtmf | _AppStop | _AppStart | _AppConnected

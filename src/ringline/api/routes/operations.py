@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ringline.api import pages
+from ringline.api import asyncapi, pages
 from ringline.api.ports import ApiDeps, Health
 
 router = APIRouter(include_in_schema=False)
@@ -27,6 +27,12 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Every room's numbers, in Prometheus' text format."""
     return Response(generate_latest(_deps(request).registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/asyncapi.json")
+async def events() -> Response:
+    """Webhooks and stream frames, as AsyncAPI describes them."""
+    return JSONResponse(asyncapi.describe())
 
 
 @router.get("/docs", response_class=HTMLResponse)

@@ -1,0 +1,105 @@
+"""What this server sends by itself, as an AsyncAPI 3.0 description: webhooks and media streams.
+
+Made from the very types that are sent, so that it cannot say anything else.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+import ringline
+from ringline.streams.wire import APP_SHAPES, SERVER_SHAPES
+from ringline.webhooks.payloads import EVENTS
+
+REF = "#/components/schemas/{name}"
+
+
+def describe() -> dict[str, Any]:
+    """The whole document."""
+    payloads, schemas = _schemas(list(EVENTS.values()))
+    server, more = _schemas(list(SERVER_SHAPES.values()))
+    app, rest = _schemas(list(APP_SHAPES.values()))
+    messages = {
+        **{kind: _webhook(kind, schema) for kind, schema in zip(EVENTS, payloads, strict=True)},
+        **{f"stream.{name}": _frame(name, one) for name, one in zip(SERVER_SHAPES, server, strict=True)},
+        **{f"app.{name}": _frame(name, one) for name, one in zip(APP_SHAPES, app, strict=True)},
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "ringline events and media streams",
+            "version": ringline.__version__,
+            "description": "Webhooks that are posted to your app, and the frames of a media stream.",
+        },
+        "channels": {
+            "webhooks": _channel("The URL of your application.", list(EVENTS)),
+            "streamToApp": _channel(
+                "The `stream_url` of a stream, as your app reads it.",
+                [f"stream.{name}" for name in SERVER_SHAPES],
+            ),
+            "streamFromApp": _channel(
+                "The same socket, as your app writes to it.", [f"app.{name}" for name in APP_SHAPES]
+            ),
+        },
+        "operations": {
+            "webhooks": _operation("send", "webhooks"),
+            "streamToApp": _operation("send", "streamToApp"),
+            "streamFromApp": _operation("receive", "streamFromApp"),
+        },
+        "components": {"messages": messages, "schemas": {**schemas, **more, **rest}},
+    }
+
+
+def _schemas(types: Sequence[type]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    return msgspec.json.schema_components(types, ref_template=REF)
+
+
+def _webhook(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    data = {
+        "type": "object",
+        "required": ["record_type", "event_type", "id", "occurred_at", "payload"],
+        "properties": {
+            "record_type": {"const": "event"},
+            "event_type": {"const": kind},
+            "id": {"type": "string", "format": "uuid"},
+            "occurred_at": {"type": "string", "format": "date-time"},
+            "payload": payload,
+        },
+    }
+    meta = {
+        "type": "object",
+        "properties": {"attempt": {"type": "integer", "minimum": 1}, "delivered_to": {"type": "string"}},
+    }
+    headers = {
+        "type": "object",
+        "properties": {
+            "telnyx-signature-ed25519": {"type": "string", "description": "Base64 of the signature."},
+            "telnyx-timestamp": {"type": "string", "description": "Unix seconds; part of what is signed."},
+        },
+    }
+    return {
+        "name": kind,
+        "contentType": "application/json",
+        "headers": headers,
+        "payload": {
+            "type": "object",
+            "required": ["data", "meta"],
+            "properties": {"data": data, "meta": meta},
+        },
+    }
+
+
+def _frame(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "contentType": "application/json", "payload": schema}
+
+
+def _channel(description: str, messages: Sequence[str]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+    }
+
+
+def _operation(action: str, channel: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
