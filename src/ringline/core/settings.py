@@ -50,6 +50,9 @@ class SipSettings(Section):
     )
     realm: str = Field("ringline", description="Realm of digest challenges.")
     default_application: str = Field("", description="Application id that takes calls to unknown targets.")
+    digest_algorithms: Names = Field(
+        ("MD5",), description="Digest algorithms in order of preference; old phones stop at any but MD5."
+    )
     invites_per_second: int = Field(200, ge=1, description="New calls a second before 503.")
     t1_ms: int = Field(500, ge=10, description="RFC 3261 T1, the round-trip estimate.")
     trunk: str = Field(

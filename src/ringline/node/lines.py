@@ -316,15 +316,15 @@ class SipLines:
             return True
         try:
             line.answer, selected = line.negotiation.answer(line.offer, line.codecs, *self._where(line))
-        except SdpError:
+            self._settle(line, selected)
+        except (SdpError, ValueError):  # ValueError: an address that is no number
             return False
-        self._settle(line, selected)
         return True
 
     def _take_answer(self, line: Line, sdp: bytes) -> bool:
         try:
             self._settle(line, line.negotiation.accepted(sdp))
-        except (SdpError, OfferAnswerError):
+        except (SdpError, OfferAnswerError, ValueError):
             return line.selected is not None and not sdp
         return True
 

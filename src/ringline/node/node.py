@@ -58,6 +58,10 @@ NODE = "node-1"
 """The one node's name; several nodes on one store are to come with names of their own."""
 
 
+RTP_TIMEOUT_S = 30
+"""When silence on RTP is worth an event, where no setting makes it the end of the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirstKey:
     """The key made at the first start, shown once."""
@@ -214,6 +218,7 @@ class Node:
             ports=settings.media.port_range(),
             driver=settings.media.driver,
             on_event=self._on_media,
+            rtp_timeout_s=settings.media.rtp_timeout_s or RTP_TIMEOUT_S,
         )
         self.endpoint = SipEndpoint(
             clock=clock,
@@ -356,6 +361,7 @@ class Node:
             stack=StackSettings(
                 timing=Timing(t1_ns=one.t1_ms * MILLISECOND),
                 realm=one.realm,
+                digest_algorithms=one.digest_algorithms,
                 invites_per_s=float(one.invites_per_second),
                 invites_burst=2 * one.invites_per_second,
             ),
