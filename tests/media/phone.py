@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from array import array
+from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 from ringline.media.core.coder import Coder
@@ -15,12 +17,18 @@ Kind = TypeVar("Kind", bound=MediaEvent)
 DEADLINE_S = 15
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread or socket makes true."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - nobody sets an event for it
+            await asyncio.sleep(0.005)
+
+
 class Inbox:
     """Collects events; `next` waits for the first of a kind that has not been asked for."""
 
     def __init__(self) -> None:
         self.all: list[MediaEvent] = []
-        self._asked = 0
         self._came = asyncio.Event()
 
     def __call__(self, event: MediaEvent) -> None:
@@ -29,6 +37,14 @@ class Inbox:
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.all if isinstance(event, kind)]
+
+    async def count(self, kind: type[Kind], count: int) -> list[Kind]:
+        """Wait until so many events of a kind have come; returns all of them."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.of(kind)) < count:
+                self._came.clear()
+                await self._came.wait()
+        return self.of(kind)
 
     async def next(self, kind: type[Kind], leg: str | None = None) -> Kind:
         async with asyncio.timeout(DEADLINE_S):
@@ -84,9 +100,7 @@ class Phone:
 
     async def heard_packets(self, count: int) -> None:
         """Wait until so many packets have come."""
-        async with asyncio.timeout(DEADLINE_S):
-            while len(self.packets) < count:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.packets) >= count)
 
     def heard(self, codec: Codec = Codec.PCMU) -> "array[int]":
         """The audio that came, packet after packet."""
@@ -100,10 +114,9 @@ class Phone:
 
     def gaps(self) -> list[int]:
         """Timestamp steps other than 20 ms between packets that follow each other, and sequence holes."""
-        pairs = zip(self.packets, self.packets[1:], strict=False)
         return [
             (b.timestamp - a.timestamp) & 0xFFFFFFFF
-            for a, b in pairs
+            for a, b in pairwise(self.packets)
             if (b.timestamp - a.timestamp) & 0xFFFFFFFF != 160 or (b.sequence - a.sequence) & 0xFFFF != 1
         ]
 

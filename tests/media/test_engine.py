@@ -1,4 +1,5 @@
 from array import array
+from itertools import pairwise
 
 import pytest
 
@@ -158,11 +159,9 @@ def test_a_leg_that_joins_another_phase_waits_once_for_longer() -> None:
     rig.command(Command.PHASE, 0, 3)
     rig.run(300)
     times = [at // MS for at, _ in rig.sent[0]]
-    steps = {b - a for a, b in zip(times, times[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(times)}
     assert steps == {20, 35}
-    assert {
-        (b.timestamp - a.timestamp) & 0xFFFFFFFF for (_, a), (_, b) in zip(rig.sent[0], rig.sent[0][1:])
-    } == {160}
+    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for (_, a), (_, b) in pairwise(rig.sent[0])} == {160}
 
 
 @pytest.mark.parametrize(
@@ -359,7 +358,7 @@ def test_ticks_that_come_late_are_made_up_for() -> None:
     assert len(rig.sent[0]) == 16
     assert rig.legs[0].sender.skipped_ms == 0
     stamps = [p.timestamp for _, p in rig.sent[0]]
-    assert {(b - a) & 0xFFFFFFFF for a, b in zip(stamps, stamps[1:], strict=False)} == {160}
+    assert {(b - a) & 0xFFFFFFFF for a, b in pairwise(stamps)} == {160}
 
 
 def test_ticks_that_come_too_late_are_left_out_and_marked() -> None:

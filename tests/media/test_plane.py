@@ -12,6 +12,8 @@ from ringline.core.errors import ConfigError
 from ringline.core.ids import Ids
 from ringline.media import events
 from ringline.media.core import COMPILED
+from ringline.media.core.g711 import MU_LAW
+from ringline.media.core.kinds import Codec
 from ringline.media.plane import (
     LocalMedia,
     MediaBusy,
@@ -22,7 +24,7 @@ from ringline.media.plane import (
     RemoteMedia,
     UnknownCodec,
 )
-from tests.media.phone import DEADLINE_S, Inbox, Phone
+from tests.media.phone import Inbox, Phone, until
 from tests.media.rig import power
 from tests.media.signals import sine, snr
 
@@ -49,12 +51,9 @@ class Site:
         self.plane.set_remote(leg, phone.remote(codec, payload_type))
         return phone, local
 
-
     async def received(self, leg: str, packets: int) -> None:
         """Wait until so many packets of a leg have been taken in."""
-        async with asyncio.timeout(DEADLINE_S):
-            while self.plane.stats(leg).packets_received < packets:
-                await asyncio.sleep(0.005)
+        await until(lambda: self.plane.stats(leg).packets_received >= packets)
 
 
 def make(driver: str, inbox: Inbox, ports: range = range(43000, 43200)) -> MediaPlane:
@@ -97,18 +96,18 @@ async def test_a_playout_is_heard_and_reported(site: Site) -> None:
 
 
 async def test_a_long_playout_is_pushed_as_it_is_played(site: Site) -> None:
-    phone, _ = site.call("a")
-    pcm = sine(500, 6, 8000).tobytes()
+    phone, _ = site.call("a", "G722", 9)
+    pcm = sine(500, 2.6, 16000).tobytes()
     feed = site.plane.play("a", "long")
     for at in range(0, len(pcm), 16384):
         assert await feed.ready()
         feed.write(pcm[at : at + 16384])
     feed.end()
     ended = await site.inbox.next(events.PlayoutEnded)
-    assert ended.played_ms == 6000
-    await phone.heard_packets(300)
-    assert phone.gaps() in ([], phone.gaps()[:1])
-    assert power(phone.heard()[400:40000], 500) == pytest.approx(10_000, rel=0.02)
+    assert ended.played_ms == 2600
+    await phone.heard_packets(130)
+    assert len(phone.gaps()) <= 1  # from the packet that opened the way
+    assert power(phone.heard(Codec.G722)[800:40000], 500, 16000) == pytest.approx(10_000, rel=0.02)
 
 
 async def test_playouts_wait_for_each_other_and_can_be_stopped(site: Site) -> None:
@@ -124,8 +123,7 @@ async def test_playouts_wait_for_each_other_and_can_be_stopped(site: Site) -> No
     site.plane.stop_playout("a", "second")
     await site.inbox.next(events.PlayoutStarted)
     site.plane.stop_playout("a", "first")
-    while len(site.inbox.of(events.PlayoutEnded)) < 3:
-        await asyncio.sleep(0.01)
+    await site.inbox.count(events.PlayoutEnded, 3)
     ends = {end.playout: (end.reason, end.played_ms) for end in site.inbox.of(events.PlayoutEnded)}
     assert ends["second"] == ("stopped", 0)
     assert ends["third"] == ("completed", 400)
@@ -146,8 +144,7 @@ async def test_stop_all_leaves_the_other_channel_alone(site: Site) -> None:
     over.end()
     await site.inbox.next(events.PlayoutStarted)
     site.plane.stop_all("a")
-    while len(site.inbox.of(events.PlayoutEnded)) < 3:
-        await asyncio.sleep(0.01)
+    await site.inbox.count(events.PlayoutEnded, 3)
     ends = {end.playout: (end.reason, end.played_ms) for end in site.inbox.of(events.PlayoutEnded)}
     assert ends["over"] == ("completed", 600)
     assert (ends["one"][0], ends["two"]) == ("stopped", ("stopped", 0))
@@ -179,8 +176,6 @@ async def test_codecs_of_a_bridge_may_differ(site: Site) -> None:
     await alice.say(to_a, sine(1000, 1, 8000))
     await bob.heard_packets(50)
     assert {p.payload_type for p in bob.packets} == {9}
-    from ringline.media.core.kinds import Codec
-
     assert power(bob.heard(Codec.G722)[4800:12800], 1000, 16000) > 8000
 
 
@@ -230,8 +225,6 @@ async def test_a_recording_has_both_sides_of_the_same_moment(site: Site) -> None
 async def test_stream_audio_is_heard_with_its_marks(site: Site) -> None:
     phone, _ = site.call("a")
     inject = site.plane.open_inject("a", "s", codec="PCMU", rate=8000, target="self")
-    from ringline.media.core.g711 import MU_LAW
-
     pcm = sine(640, 12, 8000)
     for at in range(0, len(pcm), 1600):
         assert inject.write(MU_LAW.encode(pcm[at : at + 1600]))
@@ -250,31 +243,27 @@ async def test_stream_audio_is_heard_with_its_marks(site: Site) -> None:
     assert [m.name for m in site.inbox.of(events.MarkReached)] == ["two", "end"]
     assert inject.backlog_ms == 0
     inject.mark("nothing waits")
-    while len(site.inbox.of(events.MarkReached)) < 3:
-        await asyncio.sleep(0.01)
+    await site.inbox.count(events.MarkReached, 3)
     inject.write(MU_LAW.encode(pcm[:1600]))
     inject.mark("not owed")
     inject.close()
     again = site.plane.open_inject("a", "s2", codec="L16", rate=24000, target="opposite")
     again.mark("first of the next")
-    while len(site.inbox.of(events.MarkReached)) < 4:
-        await asyncio.sleep(0.01)
+    await site.inbox.count(events.MarkReached, 4)
     assert [m.stream for m in site.inbox.of(events.MarkReached)] == ["s", "s", "s", "s2"]
 
 
 async def test_digits_go_both_ways(site: Site) -> None:
-    (alice, to_a), (bob, to_b) = site.call("a"), site.call("b")
+    (_, to_a), (_, to_b) = site.call("a"), site.call("b")
     site.plane.set_remote("b", RemoteMedia(to_a.address, to_a.port, "PCMU", 0, dtmf_payload_type=101))
     site.plane.set_remote("a", RemoteMedia(to_b.address, to_b.port, "PCMU", 0, dtmf_payload_type=101))
     site.plane.detect_inband("b", True)
     site.plane.send_dtmf("a", "1w#", 100, "rfc4733")
     sent = await site.inbox.next(events.DtmfSent)
     assert sent.digits == "1w#"
-    while len(site.inbox.of(events.DtmfReceived)) < 2:
-        await asyncio.sleep(0.01)
+    await site.inbox.count(events.DtmfReceived, 2)
     got = [(d.leg, d.digit, d.duration_ms, d.method) for d in site.inbox.of(events.DtmfReceived)]
     assert got == [("b", "1", 100, "rfc4733"), ("b", "#", 100, "rfc4733")]
-    assert (alice.packets, bob.packets) != (None, None)
 
 
 async def test_digits_go_in_the_band_where_events_were_not_agreed(site: Site) -> None:
@@ -295,8 +284,7 @@ async def test_a_tone_plays_until_another(site: Site) -> None:
     assert power(phone.heard()[2400:4800], 425) > 3000
     assert power(phone.heard()[2400:4800], 480) < 300
     site.plane.tone("a", "beep")
-    while power(phone.heard()[-800:], 1000) < 3000:
-        await asyncio.sleep(0.01)
+    await until(lambda: power(phone.heard()[-800:], 1000) > 3000)
     site.plane.tone("a", None)
     with pytest.raises(ValueError, match="no tone"):
         site.plane.tone("a", "atlantis")

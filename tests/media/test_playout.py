@@ -36,7 +36,7 @@ class Played:
         return heard
 
     def events(self) -> list[tuple[int, ...]]:
-        out = []
+        out: list[tuple[int, ...]] = []
         while (record := self.ring.get()) is not None:
             kind, leg, _channel, b, c, d, _, at = record
             assert leg == 7

@@ -129,7 +129,7 @@ def media_payload(message: bytes) -> bytes | None:
     quote or backslash, so what is taken here is exactly what a parser would have found.
     """
     for head, tail in _SHAPES:
-        if message.startswith(head) and message.endswith(tail):
+        if message.startswith(head) and message.endswith(tail) and len(message) >= len(head) + len(tail):
             try:
                 return binascii.a2b_base64(message[len(head) : -len(tail)], strict_mode=True)
             except binascii.Error:

@@ -1,0 +1,181 @@
+import base64
+import json
+from array import array
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringline.media.core.kinds import Codec, Command, Event
+from ringline.media.core.tap import Tap as Ring
+from ringline.media.tapping import RecordTap, Tap, TapFrame, media_frame_json, media_payload
+from tests.media.rig import Rig
+from tests.media.signals import sine
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_media_message_octet_by_octet() -> None:
+    made = media_frame_json("inbound", 2, 20, 4, b"\xff\x00\x10", "32de0dea-53cb-4b21-89a4-9e1819c043bc")
+    assert made == (
+        b'{"event":"media","sequence_number":"4","media":{"track":"inbound","chunk":"2","timestamp":"20",'
+        b'"payload":"/wAQ"},"stream_id":"32de0dea-53cb-4b21-89a4-9e1819c043bc"}'
+    )
+
+
+@given(st.binary(max_size=300), st.integers(1, 1 << 40))
+@settings(max_examples=50)
+def test_a_media_message_is_json_with_the_payload(payload: bytes, sequence: int) -> None:
+    message = json.loads(media_frame_json("outbound", sequence, 20 * sequence, sequence, payload, "id"))
+    assert base64.b64decode(message["media"]["payload"], validate=True) == payload
+    assert message["sequence_number"] == message["media"]["chunk"] == str(sequence)
+
+
+def parsed(message: bytes) -> bytes | None:
+    """What a JSON parser makes of a message, None where it is no media message."""
+    try:
+        return base64.b64decode(json.loads(message)["media"]["payload"], validate=True)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_the_usual_shapes_need_no_parser(separators: tuple[str, str]) -> None:
+    payload = bytes(range(256))
+    encoded = base64.b64encode(payload).decode()
+    message = json.dumps({"event": "media", "media": {"payload": encoded}}, separators=separators).encode()
+    assert media_payload(message) == payload == parsed(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"{}",
+        b'{"event":"clear"}',
+        b'{"event":"mark","mark":{"name":"a"}}',
+        b'{"media":{"payload":"/w=="},"event":"media"}',
+        b'{"event":"media","media":{"payload":"/w==","track":"inbound"}}',
+        b'{"event":"media","media":{"payload":"/w=="},"stream_id":"x"}',
+        b'{"event":"media","media":{"payload":"\\/w=="}}',
+        b'{"event":"media","media":{"payload":"/w="}}',
+        b'{"event":"media","media":{"payload":"/w==\n"}}',
+        b'{"event":"media","media":{"payload":"/w==","media":{"payload":"/w=="}}',
+        b'{"event":"media","media":{"payload":"',
+        b'{"event":"media","media":{"payload":"}}',
+    ],
+)
+def test_any_other_shape_is_left_to_the_parser(message: bytes) -> None:
+    assert media_payload(message) is None
+
+
+@given(st.binary(max_size=40))
+@settings(max_examples=200)
+def test_what_is_taken_is_what_a_parser_would_find(inside: bytes) -> None:
+    message = b'{"event":"media","media":{"payload":"' + inside + b'"}}'
+    taken = media_payload(message)
+    assert taken is None or taken == parsed(message)
+
+
+def opened(
+    *, slots: int, inbound: bool = True, outbound: bool = True, pairs: bool = False
+) -> tuple[Rig, Ring]:
+    rig = Rig()
+    ring = rig.legs[0].tap(0)
+    ring.prepare(Codec.PCMU, 8000, inbound=inbound, outbound=outbound, pairs=pairs, slots=slots)
+    rig.command(Command.IDLE_SILENCE, 0, 1)
+    rig.command(Command.TAP, 0, 0, 1)
+    return rig, ring
+
+
+def test_a_full_ring_drops_new_frames_and_their_numbers_show_it() -> None:
+    rig, ring = opened(slots=4, outbound=False)
+    tap = Tap(ring, lambda: None)
+    rig.run(195)
+    assert tap.dropped == 6
+    assert [frame.sequence for frame in tap.drain()] == [1, 2, 3, 4]
+    rig.run(215)
+    (frame,) = tap.drain()
+    assert frame == TapFrame("inbound", 11, 200, 11, b"\xff" * 160)
+
+
+def test_two_tracks_count_their_own_chunks() -> None:
+    rig, ring = opened(slots=16)
+    rig.run(55)
+    frames = Tap(ring, lambda: None).drain()
+    assert [(f.track, f.chunk, f.timestamp_ms, f.sequence) for f in frames] == [
+        ("inbound", 1, 0, 1),
+        ("outbound", 1, 0, 2),
+        ("inbound", 2, 20, 3),
+        ("outbound", 2, 20, 4),
+        ("inbound", 3, 40, 5),
+        ("outbound", 3, 40, 6),
+    ]
+
+
+def test_the_outbound_track_pauses_while_nothing_is_sent() -> None:
+    rig, ring = opened(slots=64)
+    rig.command(Command.IDLE_SILENCE, 0, 0)
+    rig.run(95)
+    assert {f.track for f in Tap(ring, lambda: None).drain()} == {"inbound"}
+
+
+def test_frames_leave_as_messages_whose_numbers_go_on() -> None:
+    rig, ring = opened(slots=16, outbound=False)
+    rig.run(35)
+    messages = [json.loads(m) for m in Tap(ring, lambda: None).drain_json("sid", 7)]
+    assert [m["sequence_number"] for m in messages] == ["8", "9"]
+    assert {m["stream_id"] for m in messages} == {"sid"}
+
+
+def test_a_wakeup_comes_once_until_the_frames_are_taken() -> None:
+    rig, ring = opened(slots=64)
+    rig.run(95)
+    ready = [r for r in rig.events if r[0] == Event.TAP_READY]
+    assert len(ready) == 1
+    Tap(ring, lambda: None).drain(3)
+    rig.run(115)
+    assert len([r for r in rig.events if r[0] == Event.TAP_READY]) == 2
+
+
+def test_a_reader_that_comes_late_is_woken_at_once_and_a_closed_one_never() -> None:
+    rig, ring = opened(slots=64)
+    rig.run(95)
+    closed: list[int] = []
+    tap, woken = Tap(ring, lambda: closed.append(1)), list[int]()
+    tap.set_wakeup(lambda: woken.append(1))
+    assert woken == [1]
+    tap.close()
+    tap.close()
+    tap.wake()
+    tap.set_wakeup(lambda: woken.append(2))
+    assert (woken, closed, tap.drain()) == ([1], [1], [])
+
+
+def test_a_recording_keeps_both_sides_aligned_through_drops() -> None:
+    rig = Rig()
+    ring = rig.legs[0].tap(0)
+    ring.prepare(Codec.L16_LITTLE, 8000, inbound=True, outbound=True, pairs=True, slots=8)
+    rig.command(Command.TAP, 0, 0, 1)
+    rig.legs[0].play.attach(8000)
+    pcm = sine(500, 0.4, 8000)
+    rig.legs[0].play.push(pcm)
+    rig.run(195)
+    recording = RecordTap(ring, lambda: None)
+    frames = recording.drain()
+    rig.run(255)
+    frames += recording.drain()
+    assert recording.dropped == 2
+    assert [f.index for f in frames] == [*range(8), 10, 11, 12]
+    assert array("h", frames[10].outbound) == pcm[12 * 160 : 13 * 160]
+    assert {len(f.inbound) for f in frames} == {len(f.outbound) for f in frames} == {320}
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 48000])
+def test_frames_of_any_rate_hold_20_ms(rate: int) -> None:
+    rig = Rig()
+    ring = rig.legs[0].tap(1)
+    ring.prepare(Codec.L16, rate, inbound=True, outbound=False, pairs=False, slots=64)
+    rig.command(Command.TAP, 0, 1, 1)
+    rig.run(395)
+    assert {len(f.payload) for f in Tap(ring, lambda: None).drain()} == {2 * rate // 50}
