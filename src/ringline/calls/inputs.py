@@ -28,6 +28,8 @@ class Answered:
     codec: str
     sampling_rate: int
     headers: tuple[Header, ...] = ()
+    remote: str = ""
+    """`address:port` of the far end's RTP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from ringline.core import log
 from ringline.core.clock import SECOND, Clock
 from ringline.core.errors import ApiError, RinglineError
 from ringline.core.ids import Ids
-from ringline.timeline.entries import AnyBody, Body, StateChanged
+from ringline.timeline.entries import AnyBody, Body, Ended, StateChanged
 from ringline.webhooks.payloads import Payload
 
 COMMAND_ID_LIFE_NS = 60 * SECOND
@@ -237,6 +237,8 @@ class Runner:
             effects = core.take(leg, mail.what, context)
         if leg.state is not before:
             entries.append(StateChanged(leg.state.value))
+            if leg.state is State.ENDING and leg.end:
+                entries.append(Ended(leg.end.cause, leg.end.source, leg.end.sip))
         for effect in effects:
             entries += notes.of_effect(leg, effect)
         return result, effects, entries

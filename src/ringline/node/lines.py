@@ -347,8 +347,10 @@ class SipLines:
             self._post(line.call, HoldChanged(not selected.direction.sends))
 
     def _report_answered(self, line: Line, headers: tuple[Header, ...]) -> None:
-        codec = line.selected.codec if line.selected else ""
-        self._post(line.call, Answered(codec, SAMPLE_RATES.get(codec, 0), headers))
+        selected = line.selected
+        codec = selected.codec if selected else ""
+        remote = f"{selected.remote_address}:{selected.remote_port}" if selected else ""
+        self._post(line.call, Answered(codec, SAMPLE_RATES.get(codec, 0), headers, remote))
 
     def _open(self, line: Line) -> bool:
         if line.local is None:

@@ -240,7 +240,7 @@ class TimerFired(Body, frozen=True, tag="timer_fired"):
 
 
 class Bridged(Body, frozen=True, tag="bridged"):
-    """The leg and `peer` (a leg id) hear each other."""
+    """The leg and `peer` (its call_control_id) hear each other."""
 
     shows: ClassVar[str] = "peer"
     peer: str
