@@ -18,7 +18,7 @@ class PublicKey(BaseModel):
     public: str
 
 
-@router.get("/public_key")
+@router.get("/public_key", openapi_extra={"security": []})
 async def retrieve_public_key(request: Request) -> Data[PublicKey]:
     """The webhook key of the caller's account; without an API key, of the server's first account."""
     deps: ApiDeps = request.app.state.deps
