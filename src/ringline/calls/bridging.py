@@ -142,7 +142,7 @@ def part(leg: Leg) -> list[Effect]:
         effects.append(Tell(leg.join_pending.by, PeerFailed(leg.id)))
         leg.join_pending = None
     if leg.peer:
-        effects += [PartMedia(), Tell(leg.peer.call, PeerLeft(leg.id))]
+        effects += [PartMedia(leg.peer.call), Tell(leg.peer.call, PeerLeft(leg.id))]
         leg.peer = None
     return effects
 
@@ -166,7 +166,7 @@ def peer_failed(leg: Leg, event: PeerFailed) -> list[Effect]:
         leg.dialled.remove(event.peer)
     if not leg.alive or leg.peer:
         return []
-    return [Ringback(None), PartMedia()]
+    return [Ringback(None), PartMedia(event.peer)]
 
 
 def relay(leg: Leg, event: DigitHeard) -> list[Effect]:

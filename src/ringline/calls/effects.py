@@ -181,7 +181,9 @@ class JoinMedia:
 
 @dataclass(frozen=True, slots=True)
 class PartMedia:
-    """Take this leg out of its mix."""
+    """Take this leg out of its mix with another."""
+
+    other: str
 
 
 @dataclass(frozen=True, slots=True)

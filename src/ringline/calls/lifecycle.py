@@ -222,7 +222,7 @@ def peer_left(leg: Leg, event: PeerLeft, context: Context) -> list[Effect]:
         return []
     leg.peer = None
     if peer.options.park_after:
-        return [PartMedia()]
+        return [PartMedia(event.peer)]
     return end_by_us(leg, context)
 
 

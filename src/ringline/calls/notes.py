@@ -62,8 +62,8 @@ def of_effect(leg: Leg, effect: Effect) -> Iterator[e.AnyBody]:
             yield e.TimerSet(name, after_ms)
         case JoinMedia(other):
             yield e.Bridged(other)
-        case PartMedia():
-            yield e.Unbridged("")
+        case PartMedia(other):
+            yield e.Unbridged(other)
         case SendDigits(digits, _):
             yield e.DtmfSent(digits)
         case StartRecording(recording, options):
