@@ -26,8 +26,13 @@ class Converter:
             self.up.c_process(src, 0, count, dst, 0)
 
     def c_pull(self, queue: Queue, dst: MutableSequence[int], count: int, now_ns: int) -> int:
-        """Take 20 ms of a queue as `count` samples, whatever the queue's rate; 0 if nothing was in it."""
-        if not queue.rate or queue.rate == count * 50:
+        """Take 20 ms of a queue as `count` samples, whatever the queue's rate; 0 if nothing was in it.
+
+        A queue that was never attached leaves `dst` as it is.
+        """
+        if not queue.rate:
+            return 0
+        if queue.rate == count * 50:
             return queue.c_pull(dst, count, now_ns)
         own = queue.rate // 50
         got = queue.c_pull(self.frame, own, now_ns)

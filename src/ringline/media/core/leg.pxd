@@ -34,7 +34,7 @@ cdef class Leg:
     cdef ToneSource tone
     cdef short[::1] injected, given, given_other, scratch, heard
     cdef int[::1] sources, gains
-    cdef readonly int source_count, injecting, direction, connected
+    cdef readonly int source_count, injecting, given_converted, direction, connected
     cdef public int target, tone_number, phase, idle_silence, detecting
     cdef public long long last
     cdef readonly long long frames, quiet_frames, waiting_ns, event_token, voice_token, report_ns, rtcp_source, random

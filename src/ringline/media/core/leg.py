@@ -104,6 +104,7 @@ class Leg:
         self.gains = array("i", bytes(4 * SOURCES))
         self.source_count = 0
         self.injecting = 0
+        self.given_converted = 0
         self.target = int(Target.OPPOSITE)
         self.phase = index & 3
         self.last = -4
@@ -203,8 +204,7 @@ class Leg:
         if self.injecting and self.target & OPPOSITE:
             for i in range(count):
                 self.given[i] = min(max(self.given[i] + self.injected[i], -32768), 32767)
-        if self.source_count:
-            self.given_converter.c_turn(self.given, count, self.given_other)
+        self.given_converted = 0
 
     def c_detect(self, now_ns: int) -> None:
         """Listen for digits in the audio."""
@@ -234,7 +234,7 @@ class Leg:
     def c_begin_mix(self, now_ns: int) -> None:
         """Start the frame that this leg hears with its own sources."""
         count = self.receiver.frame
-        self.mixer.c_clear()
+        self.mixer.c_clear(count)
         if self.play_converter.c_pull(self.play, self.scratch, count, now_ns) or self.play.current:
             self.mixer.c_add(self.scratch, count, UNITY)
         if self.overlay_converter.c_pull(self.overlay, self.scratch, count, now_ns) or self.overlay.current:
@@ -253,8 +253,11 @@ class Leg:
         """Add what another member of the group gives."""
         if other.receiver.frame == self.receiver.frame:
             self.mixer.c_add(other.given, self.receiver.frame, gain)
-        else:
-            self.mixer.c_add(other.given_other, self.receiver.frame, gain)
+            return
+        if not other.given_converted:
+            other.given_converted = 1
+            other.given_converter.c_turn(other.given, other.receiver.frame, other.given_other)
+        self.mixer.c_add(other.given_other, self.receiver.frame, gain)
 
     def c_tone(self, now_ns: int) -> None:
         """Add 20 ms of the tone."""

@@ -15,9 +15,9 @@ class Mixer:
         self.sum = array("i", bytes(4 * FRAME))
         self.sources = 0
 
-    def c_clear(self) -> None:
-        """Begin a new frame."""
-        for i in range(FRAME):
+    def c_clear(self, count: int) -> None:
+        """Begin a new frame of `count` samples."""
+        for i in range(count):
             self.sum[i] = 0
         self.sources = 0
 
@@ -52,7 +52,7 @@ class Mixer:
         """The sum of (samples, gain / 256) pairs of one length; for tests and short tools."""
         count = len(sources[0][0]) if sources else 0
         out = array("h", bytes(2 * count))
-        self.c_clear()
+        self.c_clear(count)
         for pcm, gain in sources:
             self.c_add(pcm, count, gain)
         self.c_read(out, count)

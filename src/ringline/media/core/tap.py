@@ -17,6 +17,8 @@ PAIR = 3
 TRACKS = 2
 WIDEST = 1024  # samples of 20 ms at 48000 Hz, and room for the resampler's rounding
 META = 5
+NO_RESAMPLER = Resampler(8000, 8000)
+NO_CODER = Coder()
 
 
 class Tap:
@@ -42,18 +44,20 @@ class Tap:
         self.sequence = 0
         self.chunks = array("q", bytes(8 * (TRACKS + 2)))
         self.rate = 8000
-        self.narrow_in = Resampler(8000, 8000)
-        self.narrow_out = Resampler(8000, 8000)
-        self.wide_in = Resampler(16000, 8000)
-        self.wide_out = Resampler(16000, 8000)
-        self.coder_in = Coder()
-        self.coder_out = Coder()
-        self.pcm = array("h", bytes(2 * WIDEST))
+        # What a tap needs to work is made by `prepare`: most taps of most legs never do.
+        self.narrow_in = NO_RESAMPLER
+        self.narrow_out = NO_RESAMPLER
+        self.wide_in = NO_RESAMPLER
+        self.wide_out = NO_RESAMPLER
+        self.coder_in = NO_CODER
+        self.coder_out = NO_CODER
+        self.pcm = array("h", bytes(2))
 
     def prepare(
         self, codec: int, rate: int, *, inbound: bool, outbound: bool, pairs: bool, slots: int
     ) -> None:
         """Choose what the frames hold and how many may wait (a power of two); the memory is made here."""
+        self.pcm = array("h", bytes(2 * WIDEST))
         self.coder_in = Coder()
         self.coder_out = Coder()
         self.coder_in.choose(codec, rate)
