@@ -107,10 +107,10 @@ def check_command(words: list[str]) -> Iterator[str]:
 def check_setting(code: str) -> Iterator[str]:
     """A dotted name whose first part is a section of the settings."""
     section, dot, name = code.partition(".")
-    inside = [one for one in _settings() if one.startswith(f"{section}.")]
+    inside = [one.partition(".")[2] for one in _settings() if one.startswith(f"{section}.")]
     if not (dot and inside and re.fullmatch(r"[a-z_0-9]+", name)) or name in FILE_ENDINGS:
         return
-    if code not in inside and (section not in RESOURCES or get_close_matches(code, inside, 1, 0.8)):
+    if name not in inside and (section not in RESOURCES or get_close_matches(name, inside, 1, 0.75)):
         yield f"{code} is no setting"
 
 

@@ -17,6 +17,8 @@ from ringline.cli.output import columns, print_json
 from ringline.core.settings import PREFIX, Settings, names, variable
 
 MASK = "***"
+NO_SETTINGS = ("RINGLINE_PURE", "RINGLINE_TEST_")
+"""Variables that are not read by the server: of the build and of the tests."""
 Value = str | int | float | bool | list[str]
 
 
@@ -75,7 +77,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = [variable(name) for name, _, _ in names()]
     found = []
     for key in sorted(environ):
-        if key.startswith(PREFIX) and key not in known:
+        if key.startswith(PREFIX) and not key.startswith(NO_SETTINGS) and key not in known:
             close = get_close_matches(key, known, 1)
             found.append(f"{key} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
     return found
