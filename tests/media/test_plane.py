@@ -388,6 +388,26 @@ async def test_without_a_free_port_no_leg_is_half_open() -> None:
     await plane.stop()
 
 
+async def test_health_tells_what_runs_and_what_went_wrong(site: Site) -> None:
+    phone, local = site.call("a")
+    site.plane.set_idle_silence("a", True)
+    await phone.heard_packets(5)
+    health = site.plane.health()
+    assert health.engine == site.plane.engine_kind
+    assert (health.legs, health.free_port_pairs) == (1, 99)
+    assert (health.unsent, health.events_dropped, health.handler_failures) == (0, 0, 0)
+    assert local.port % 2 == 0
+
+
+async def test_a_plane_that_was_never_started_can_be_stopped() -> None:
+    plane = make("asyncio", Inbox(), range(43600, 43602))
+    plane.open_leg("a")
+    await plane.stop()
+    again = make("asyncio", Inbox(), range(43600, 43602))
+    assert again.open_leg("a").port == 43600
+    await again.stop()
+
+
 async def test_auto_takes_the_native_thread_where_it_can() -> None:
     plane = make("auto", Inbox())
     assert plane.engine_kind == ("native/compiled" if COMPILED else "asyncio/interpreted")

@@ -50,6 +50,7 @@ __all__ = [
     "LocalMedia",
     "MediaBusy",
     "MediaEvent",
+    "MediaHealth",
     "MediaPlane",
     "NoFreePort",
     "NoSuchLeg",
@@ -79,6 +80,26 @@ class LocalMedia:
 
     address: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHealth:
+    """How the plane fares, for `/healthz`, `/metrics` and `doctor`; counts are since its start.
+
+    `left_out_ms` were skipped because a tick came more than 100 ms late, `unsent` packets refused by the
+    system, `events_dropped` records found no room because Python was held up, `longest_wake_ms` is the most
+    time that one wake-up of the media thread has taken (0 where there is no such thread).
+    """
+
+    engine: str
+    priority: str
+    legs: int
+    free_port_pairs: int
+    left_out_ms: int
+    unsent: int
+    events_dropped: int
+    handler_failures: int
+    longest_wake_ms: float
 
 
 class MediaPlane:
@@ -117,6 +138,7 @@ class MediaPlane:
         self._thread: threading.Thread | None = None
         self._closed = asyncio.Event()
         self._draining = False
+        self._started = False
         self.failures = 0
         self.priority = "none"
         if driver == "asyncio" or (driver == "auto" and not _native_possible(clock)):
@@ -136,8 +158,24 @@ class MediaPlane:
         kind = "native" if self._native is not None else "asyncio"
         return f"{kind}/{'compiled' if COMPILED else 'interpreted'}"
 
+    def health(self) -> MediaHealth:
+        """How the plane fares."""
+        driver = self._asyncio if self._asyncio is not None else self._native
+        return MediaHealth(
+            engine=self.engine_kind,
+            priority=self.priority,
+            legs=len(self._legs),
+            free_port_pairs=len(self._ports),
+            left_out_ms=int(self._engine.late_slots) * 5,
+            unsent=int(driver.unsent),
+            events_dropped=int(self._engine.events.dropped),
+            handler_failures=self.failures,
+            longest_wake_ms=0.0 if self._asyncio is not None else self._native.latest_ns / 1e6,
+        )
+
     async def start(self) -> None:
         """Begin to tick."""
+        self._started = True
         if self._asyncio is not None:
             self._asyncio.start()
             log.warning(
@@ -161,9 +199,11 @@ class MediaPlane:
         """Close every leg, hear of it, end the thread."""
         for leg in list(self._legs):
             self.close_leg(leg)
-        while any(self._slots):
+        while self._started and any(self._slots):
             self._closed.clear()
             await self._closed.wait()
+        for control in filter(None, self._slots):
+            control.pair.close()
         if self._asyncio is not None:
             self._asyncio.stop()
             return

@@ -133,7 +133,6 @@ class Put(IntEnum):
 NO_PAYLOAD_TYPE = 128
 """Stands for "none" where a payload type is expected; real ones are 0 to 127."""
 
-FRAME_MS = 20
 TAPS = 4
 """Taps that a leg can have at once."""
 SOURCES = 16
