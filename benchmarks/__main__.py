@@ -15,7 +15,9 @@ NAMES = ("calls", "setup", "commands", "webhooks", "frames")
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 when all of it could run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all when none is given")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all when none is given"
+    )
     parser.add_argument("--quick", action="store_true", help="small and short: does it run, not what is it")
     parser.add_argument("--write", action="store_true", help="add a dated entry to docs/benchmarks.md")
     asked = parser.parse_args(arguments)

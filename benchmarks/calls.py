@@ -95,7 +95,9 @@ async def _disturbed(programs: Path, scratch: Path, quick: bool) -> tuple[Table,
     calls, seconds = (4, 1.5) if quick else (200, 10.0)
     rows, goals = [], []
     for driver in ("auto", "asyncio"):
-        engine = await Ringline.open(programs, scratch / f"busy-{driver}", calls, driver=driver, ahead_ms=AHEAD_MS)
+        engine = await Ringline.open(
+            programs, scratch / f"busy-{driver}", calls, driver=driver, ahead_ms=AHEAD_MS
+        )
         window = await engine.disturbed_window(seconds)
         jitter = window.phones["jitter"]
         rows.append(

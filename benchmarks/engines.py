@@ -129,7 +129,14 @@ class Ringline(Engine):
 
     @classmethod
     async def open(
-        cls, programs: Path, folder: Path, calls: int, *, driver: str = "auto", quiet: int = 0, ahead_ms: int = 0
+        cls,
+        programs: Path,
+        folder: Path,
+        calls: int,
+        *,
+        driver: str = "auto",
+        quiet: int = 0,
+        ahead_ms: int = 0,
     ) -> "Ringline":
         """Start the server and dial; `quiet` phones more have no call yet, `ahead_ms` is the app's."""
         inbox = Inbox()

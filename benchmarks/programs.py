@@ -24,7 +24,15 @@ def build(folder: Path) -> None:
     if compiler is None:
         raise Unavailable("benchmarks need a C compiler: apt-get install gcc")
     for name in NAMES:
-        command = [compiler, "-O2", "-Wall", "-D_GNU_SOURCE", "-o", str(folder / name), str(HERE / f"{name}.c")]
+        command = [
+            compiler,
+            "-O2",
+            "-Wall",
+            "-D_GNU_SOURCE",
+            "-o",
+            str(folder / name),
+            str(HERE / f"{name}.c"),
+        ]
         subprocess.run(command, check=True)
 
 

@@ -30,6 +30,10 @@ SETTINGS: Mapping[str, object] = {
 """Everything else is as it comes: webhooks signed and stored, the timeline, the jitter buffer, statistics."""
 
 
+class Refused(Exception):
+    """The server answered with an error, or not at all."""
+
+
 class Server:
     """One life after the other on the same data folder."""
 
@@ -105,12 +109,18 @@ class Customer:
         self.connection_id = ""
 
     async def post(self, path: str, body: Mapping[str, object] = {}) -> dict[str, Any]:
-        """POST to `/v2` + path; `data` of the answer."""
-        async with self._http.post(self._url + path, json=body) as answer:
-            if answer.status >= 300:
-                raise RuntimeError(f"{path}: {answer.status} {await answer.text()}")
-            found: dict[str, Any] = (await answer.json())["data"]
-            return found
+        """POST to `/v2` + path; `data` of the answer. Raises `Refused`."""
+        return await self._request("POST", path, body)
+
+    async def _request(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        try:
+            async with self._http.request(method, self._url + path, json=body) as answer:
+                if answer.status >= 300:
+                    raise Refused(f"{path}: {answer.status} {await answer.text()}")
+                found: dict[str, Any] = (await answer.json())["data"]
+                return found
+        except aiohttp.ClientError as error:
+            raise Refused(f"{path}: {error}") from error
 
     async def health(self) -> dict[str, Any]:
         """`/healthz`."""
@@ -138,6 +148,11 @@ class Customer:
     async def act(self, call: str, action: str, **body: object) -> None:
         """One command."""
         await self.post(f"/calls/{call}/actions/{action}", body)
+
+    async def note(self, call: str, client_state: str) -> None:
+        """The command that changes nothing but the call's record."""
+        path = f"/calls/{call}/actions/client_state_update"
+        await self._request("PUT", path, {"client_state": client_state})
 
     async def close(self) -> None:
         """Close the connections."""
