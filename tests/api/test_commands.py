@@ -308,6 +308,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("playback_start", {"playback_content": "!!"}, "10028", "/playback_content"),
     ("playback_start", {"audio_url": WAV_URL, "loop": 0}, "90009", "/loop"),
     ("playback_start", {"audio_url": WAV_URL, "loop": 101}, "90009", "/loop"),
+    ("playback_start", {"audio_url": WAV_URL, "loop": 2.5}, "90009", "/loop"),
     ("playback_start", {"audio_url": WAV_URL, "loop": "ever"}, "90009", "/loop"),
     ("playback_start", {"audio_url": WAV_URL, "loop": True}, "90009", "/loop"),
     ("playback_start", {"audio_url": WAV_URL, "stop": "none"}, "90016", "/stop"),

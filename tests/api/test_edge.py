@@ -1,6 +1,7 @@
 """What every request meets before a handler: key, limit, size, type; and what every answer carries."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -237,3 +238,65 @@ async def test_unknown_members_do_no_harm(api: httpx.AsyncClient, house: House) 
     assert answer.status_code == 200
     assert isinstance(house.calls.commands[0][2], PlaybackStart)
     assert "colour" not in house.calls.commands[0][2].redacted_body
+
+
+async def test_a_store_that_is_away_is_a_503_before_the_key_is_known(house: House) -> None:
+    async with client_of(house, KEY) as api:
+        await house.store.close()
+
+        assert problem(await api.get("/connections"))[:2] == (503, "10037")
+
+
+async def test_guesses_are_not_looked_up_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.settings = ApiSettings(requests_per_minute=3)
+    asked = []
+    read = house.store.read
+
+    async def counted(fn: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(args)
+        return await read(fn, *args, **kwargs)
+
+    monkeypatch.setattr(house.store, "read", counted)
+    async with client_of(house, KEY) as api:
+        await api.post(f"{ACTIONS}/hangup")
+        before = len(asked)
+        guesses = [
+            await api.get("/connections", headers={"authorization": f"Bearer {number}"})
+            for number in range(6)
+        ]
+        looked_up = len(asked) - before
+        house.clock.advance(6)  # the key's account is no longer remembered, but that it was valid is
+        mine = await api.post(f"{ACTIONS}/hangup")
+
+    assert [answer.status_code for answer in guesses] == [401, 401, 401, 429, 429, 429]
+    assert looked_up == 3
+    assert mine.status_code == 200
+
+
+@pytest.mark.parametrize("digits", [5_000, 300])
+async def test_numbers_of_any_length_are_only_wrong(api: httpx.AsyncClient, digits: int) -> None:
+    number = b"9" * digits
+    for path, name in (
+        (f"{ACTIONS}/gather", b"maximum_digits"),
+        (f"{ACTIONS}/speak", b"loop"),
+        ("/media", b"ttl_secs"),
+    ):
+        answer = await api.post(path, content=b'{"%s": %s}' % (name, number))
+        assert answer.status_code in (400, 422)
+
+
+async def test_a_thousand_mistakes_are_told_in_part(api: httpx.AsyncClient) -> None:
+    body = {"phone_numbers": [{"phone_number": "x"}] * 900}
+
+    answer = await api.post("/number_orders", json=body)
+
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 50)
+
+
+async def test_invented_methods_do_not_fill_the_metrics(api: httpx.AsyncClient) -> None:
+    for number in range(3):
+        assert (await api.request(f"METHOD{number}", "/connections")).status_code == 405
+
+    text = (await api.get("http://api.test/metrics")).text
+    assert 'method="other"' in text
+    assert "METHOD" not in text

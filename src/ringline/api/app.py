@@ -65,12 +65,13 @@ class Api(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The description at `/openapi.json`."""
-        if self.openapi_schema is None:
-            schema = super().openapi()
+        fresh = self.openapi_schema is None
+        schema = super().openapi()
+        if fresh:
             schema["servers"] = [{"url": "/"}]
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
-        return super().openapi()
+        return schema
 
 
 def build_app(deps: ApiDeps) -> FastAPI:

@@ -39,16 +39,23 @@ class Authenticator:
         self._clock = clock
         self._seen: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
 
+    def remembered(self, header: bytes | None) -> str | None:
+        """The account that an Authorization header speaks for, if it did so a moment ago."""
+        key = bearer(header)
+        account, until = self._seen.get(_digest(key), ("", 0)) if key else ("", 0)
+        return account if self._clock.now_ns() < until else None
+
+    def has_known(self, header: bytes | None) -> bool:
+        """Whether this key was valid when it was last looked up."""
+        key = bearer(header)
+        return key is not None and _digest(key) in self._seen
+
     async def account_of(self, header: bytes | None) -> str | None:
-        """The account that an Authorization header speaks for."""
+        """The account that an Authorization header speaks for, as the store has it."""
         key = bearer(header)
         if key is None:
             return None
-        digest = hashlib.sha256(key.encode()).digest()
-        now = self._clock.now_ns()
-        account, until = self._seen.get(digest, ("", now))
-        if now < until:
-            return account
+        digest, now = _digest(key), self._clock.now_ns()
         found = await self._store.read(keys.account_of, key)
         if found is None:
             self._seen.pop(digest, None)
@@ -57,3 +64,7 @@ class Authenticator:
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return found
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

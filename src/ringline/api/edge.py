@@ -16,6 +16,7 @@ from ringline.api.metrics import Metrics
 from ringline.api.ports import ApiDeps
 from ringline.core import log
 from ringline.core.errors import ApiError
+from ringline.store.errors import StoreUnavailable
 
 PREFIX = "/v2/"
 PUBLIC = ("/v2/public_key", "/v2/storage/")
@@ -60,6 +61,8 @@ class Edge:
             await errors.send_error(refusal, exchange.send)
         except HTTPException as refusal:
             await errors.send_error(errors.from_status(refusal.status_code, refusal.detail), exchange.send)
+        except StoreUnavailable:
+            await errors.send_error(errors.no_store(), exchange.send)
         except Exception:
             # The true edge: whatever a handler let through is logged under the id that the client is given.
             logger.exception(
@@ -72,8 +75,13 @@ class Edge:
     async def _admit(self, exchange: Exchange, path: str) -> None:
         """Raises `ApiError`, in this order: 429, 401, 413, 415."""
         public = path.startswith(PUBLIC)
-        account = await self._authenticator.account_of(exchange.header(b"authorization"))
-        exchange.allowance = self._limits.take(account or _address(exchange.scope))
+        address = _address(exchange.scope)
+        header = exchange.header(b"authorization")
+        account = self._authenticator.remembered(header)
+        if account is None and (self._authenticator.has_known(header) or not self._limits.exhausted(address)):
+            # Guesses are looked up only as often as their address may ask at all; a proxy is one address.
+            account = await self._authenticator.account_of(header)
+        exchange.allowance = self._limits.take(account or address)
         if not exchange.allowance.allowed:
             raise errors.too_many(exchange.allowance.reset_s)
         if account is not None:

@@ -16,6 +16,9 @@ STATUS_CODES = {404: "10005", 405: "10030", 413: "10015", 415: "10014"}
 SHOWN = 80
 """Characters of a wrong value that a detail repeats."""
 
+MOST = 50
+"""Problems that one answer tells."""
+
 SECRET = re.compile("password|token|digits|payload")
 """Fields whose wrong values are not repeated."""
 
@@ -45,11 +48,6 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, problem("10005", f"{what} could not be found."))
 
 
-def duplicate(pointer: str, detail: str) -> ApiError:
-    """422 10012: the value belongs to another resource already."""
-    return invalid("10012", pointer, detail)
-
-
 def from_status(status: int, detail: str) -> ApiError:
     """A refusal of the framework."""
     return ApiError(status, problem(STATUS_CODES.get(status, "10015"), detail))
@@ -64,7 +62,7 @@ def from_validation(failures: Sequence[Mapping[str, Any]], fields: Mapping[str, 
     if any(failure["type"] == "json_invalid" for failure in failures):
         reason = failures[0].get("ctx", {}).get("error", "")
         return ApiError(400, problem("10023", f"The request body is not valid JSON: {reason}."))
-    return ApiError(422, *dict.fromkeys(_problem(failure, fields) for failure in failures))
+    return ApiError(422, *dict.fromkeys(_problem(failure, fields) for failure in failures[:MOST]))
 
 
 def _problem(failure: Mapping[str, Any], fields: Mapping[str, str]) -> Problem:
@@ -121,13 +119,13 @@ def _member(one: Problem) -> dict[str, object]:
     return member
 
 
-async def send_error(error: ApiError, send: Send, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+async def send_error(error: ApiError, send: Send) -> None:
     """Answer a request with the envelope."""
     body = envelope(error.problems)
-    all_headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
-        all_headers.append((b"retry-after", str(error.retry_after).encode()))
-    await send({"type": "http.response.start", "status": error.status, "headers": [*all_headers, *headers]})
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

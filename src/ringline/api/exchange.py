@@ -36,8 +36,9 @@ class Exchange:
         multipart form, with `forms`).
         """
         self._room = limit
-        if int(self.header(b"content-length") or 0) > limit:
-            raise _too_large(limit)
+        announced = self.header(b"content-length") or b""
+        if announced.isdigit() and int(announced) > limit:
+            raise errors.from_status(413, f"The request body is larger than {limit} bytes.")
         first = await self.receive()
         while not first.get("body") and first.get("more_body"):
             first = await self.receive()
@@ -91,7 +92,3 @@ class Exchange:
                 headers += self.allowance.headers()
             message = {**message, "headers": headers}
         await self._send(message)
-
-
-def _too_large(limit: int) -> ApiError:
-    return errors.from_status(413, f"The request body is larger than {limit} bytes.")

@@ -44,6 +44,11 @@ class Limits:
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
+    def exhausted(self, who: str) -> bool:
+        """Whether a request of `who` would be refused; counts nothing."""
+        bucket = self._buckets.get(who)
+        return bucket is not None and self._refilled(bucket, self._clock.now_ns()) < 1
+
     def take(self, who: str) -> Allowance:
         """Count one request of `who`."""
         now = self._clock.now_ns()
@@ -54,12 +59,14 @@ class Limits:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(who)
-            refilled = bucket.tokens + (now - bucket.at_ns) * self._per_ns
-            bucket.tokens, bucket.at_ns = min(float(self._limit), refilled), now
+            bucket.tokens, bucket.at_ns = self._refilled(bucket, now), now
         if bucket.tokens < 1:
             return Allowance(False, self._limit, 0, self._seconds(1 - bucket.tokens))
         bucket.tokens -= 1
         return Allowance(True, self._limit, int(bucket.tokens), self._seconds(self._limit - bucket.tokens))
+
+    def _refilled(self, bucket: _Bucket, now: int) -> float:
+        return min(float(self._limit), bucket.tokens + (now - bucket.at_ns) * self._per_ns)
 
     def _seconds(self, tokens: float) -> int:
         return max(1, math.ceil(tokens / self._per_ns / SECOND))

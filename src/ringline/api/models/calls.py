@@ -21,6 +21,7 @@ from ringline.calls import commands
 MAX_TARGETS = 20
 
 CallControlId = Annotated[str, Field(min_length=1, max_length=255)]
+Target = Annotated[str, Field(min_length=1, max_length=600)]
 Dtmf = Literal["none", "both", "self", "opposite"]
 
 
@@ -34,7 +35,7 @@ class Dial(CommandBody, TargetFields, RecordFields, StreamFields, WebhookFields)
     connection_id: Annotated[str, Field(min_length=1, max_length=20, examples=["1500000000000000001"])]
     from_: Annotated[CallerId, Field(alias="from", examples=["+13125550100"])]
     to: Annotated[
-        list[str],
+        list[Target],
         BeforeValidator(_targets),
         Field(min_length=1, max_length=MAX_TARGETS, examples=["sip:alice@192.0.2.7:5060"]),
     ] = Field(description="+E.164 or a SIP URI; a list rings all and the first answer wins.")
@@ -191,7 +192,7 @@ class Bridge(CommandBody, RecordFields):
 class Transfer(CommandBody, TargetFields, RecordFields, WebhookFields):
     """`transfer`; without `from` the new leg shows this leg's `to`."""
 
-    to: Annotated[str, Field(min_length=1, max_length=600, examples=["+13125550123"])]
+    to: Annotated[Target, Field(examples=["+13125550123"])]
     from_: Annotated[CallerId | None, Field(alias="from")] = None
     early_media: bool = True
     mute_dtmf: Dtmf = "none"

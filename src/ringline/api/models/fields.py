@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from ringline.calls.options import INFINITE
 
 MAX_URL = 2000
+MAX_STATE = 65_536
+"""Characters of a client state: it goes out with every webhook."""
 
 E164 = re.compile(r"\+[1-9]\d{1,14}")
 SIP_USER = re.compile(r"[A-Za-z0-9._~!*'()&=$+-]{1,64}")
@@ -19,7 +21,7 @@ SIP_URI = re.compile(
     r"sips?:(?:[^\s@<>\";,]+@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?(?:[;?][^\s<>\"]*)?",
     re.IGNORECASE,
 )
-URL = re.compile(r"(?P<scheme>[a-z]+)://[^\s/?#]+[^\s]*", re.IGNORECASE)
+URL = re.compile(r"(?P<scheme>[a-z]+)://[^\s/?#]\S*", re.IGNORECASE)
 DISPLAY_NAME = re.compile(r"[\w \-~!.+]*")
 
 
@@ -30,6 +32,8 @@ def mistake(code: str, message: str) -> PydanticCustomError:
 
 
 def _base64(value: str) -> str:
+    if len(value) > MAX_STATE:
+        raise mistake("90017", f"client_state may have {MAX_STATE} characters at most.")
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
@@ -44,7 +48,7 @@ def _loop(value: Any) -> Any:
         times = int(value)
     except (TypeError, ValueError, OverflowError):
         times = 0
-    if isinstance(value, bool) or not 1 <= times <= 100:
+    if isinstance(value, bool) or not 1 <= times <= 100 or (isinstance(value, float) and value != times):
         raise mistake("90009", f'loop must be 1 to 100 or "infinity"; got {str(value)[:40]}.')
     return times
 
@@ -101,14 +105,14 @@ def _refuse(value: Any) -> Any:
     raise mistake("10038", "This feature is not available on this server.")
 
 
-def served(*values: str, later: tuple[str, ...], code: str = "10032") -> BeforeValidator:
+def served(*values: str, later: tuple[str, ...]) -> BeforeValidator:
     """One of `values`; one of `later` exists, but this server does not have it yet (10038)."""
 
     def check(value: Any) -> Any:
         if value in later:
             raise mistake("10038", f"The value {value} is not available on this server.")
         if value not in values:
-            raise mistake(code, f"The value must be one of: {', '.join((*values, *later))}.")
+            raise mistake("10032", f"The value must be one of: {', '.join((*values, *later))}.")
         return value
 
     return BeforeValidator(check)
