@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ringline.calls import errors, notes
 from ringline.calls import leg as core
-from ringline.calls.commands import Command, CommandResult
+from ringline.calls.commands import Command, CommandResult, Transfer
 from ringline.calls.context import Context
 from ringline.calls.effects import (
     AcceptLine,
@@ -133,18 +133,15 @@ class Runner:
         if self.alive + count > self._limit:
             raise errors.no_capacity()
 
-    async def begin(self, leg: Leg) -> None:
-        """Take a new leg in; returns when its beginning is written."""
-        await self._wait(self._admit(leg))
-
-    def _admit(self, leg: Leg) -> "asyncio.Future[CommandResult]":
+    def begin(self, leg: Leg) -> "asyncio.Future[CommandResult]":
+        """Take a new leg in at once: it counts from here on. The future is done when its beginning is written."""
         self._desks[leg.id] = Desk(leg)
         self._idle.clear()
         return self._post(leg.id, Arrived(), wanted=True)
 
     async def command(self, call: str, command: Command) -> CommandResult:
         """Give a leg a command; returns when it is decided and written. Raises `ApiError`."""
-        return await self._wait(self._post(call, command, wanted=True))
+        return await self._post(call, command, wanted=True)
 
     def post(self, call: str, what: Input | AnyBody) -> None:
         """Give a leg an input, or something for its timeline; unknown legs have ended, and nobody minds."""
@@ -159,9 +156,6 @@ class Runner:
         for desk in list(self._desks.values()):
             if desk.leg.alive:
                 self.post(desk.leg.id, why)
-
-    async def _wait(self, reply: "asyncio.Future[CommandResult]") -> CommandResult:
-        return await reply
 
     def _post(
         self, call: str, what: Command | Input | AnyBody, *, wanted: bool
@@ -228,7 +222,10 @@ class Runner:
         if isinstance(mail.what, Command):
             if self._is_repeat(desk, mail.what, mail.at):
                 return result, [], []
+            if isinstance(mail.what, Transfer):
+                self.reserve()
             result, effects = core.obey(leg, mail.what, context)
+            self._remember(desk, mail.what, mail.at)
             entries = [notes.of_command(mail.what)]
         elif isinstance(mail.what, Body):
             return result, [], [mail.what]
@@ -244,14 +241,19 @@ class Runner:
         return result, effects, entries
 
     def _is_repeat(self, desk: Desk, command: Command, at: Instant) -> bool:
-        """Whether this command id was seen within the last minute (spec voice-api §1.2)."""
+        """Whether a command with this id was obeyed within the last minute (spec voice-api §1.2)."""
+        seen = desk.command_ids.get(command.command_id) if command.command_id else None
+        return seen is not None and at.ns - seen < COMMAND_ID_LIFE_NS
+
+    def _remember(self, desk: Desk, command: Command, at: Instant) -> None:
+        """Keep the id of a command that was obeyed; one that was refused may be sent again."""
         if command.command_id is None:
-            return False
-        seen = desk.command_ids.get(command.command_id)
-        if seen is not None and at.ns - seen < COMMAND_ID_LIFE_NS:
-            return True
-        desk.command_ids[command.command_id] = at.ns
-        return False
+            return
+        ids = desk.command_ids
+        while ids and at.ns - ids[oldest := next(iter(ids))] >= COMMAND_ID_LIFE_NS:
+            del ids[oldest]
+        ids.pop(command.command_id, None)
+        ids[command.command_id] = at.ns
 
     async def _commit(self, leg: Leg, at: Instant, entries: list[AnyBody], events: list[Payload]) -> None:
         for _ in range(COMMIT_TRIES):
@@ -337,7 +339,7 @@ class Runner:
             webhooks=effect.webhooks,
             on_answer=effect.on_answer,
         )
-        self._admit(leg)
+        self.begin(leg)
 
     def _tell(self, leg: Leg, call: str, told: Input) -> None:
         if call in self._desks:

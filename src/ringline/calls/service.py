@@ -1,5 +1,6 @@
 """What the API asks of calls (spec voice-api §2–§5)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -76,8 +77,7 @@ class CallService:
         self._check_channels(application, len(dial.targets))
         legs = self._legs(dial, application, link)
         info = describe(legs[0], self._clock, alive=False)
-        for leg in legs:
-            await self._runner.begin(leg)
+        await asyncio.gather(*[self._runner.begin(leg) for leg in legs])
         return info
 
     async def status(self, account_id: str, call_control_id: str) -> CallInfo | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from ringline.calls.commands import Transfer
+from ringline.calls.inputs import PeerFailed
 from ringline.calls.options import DialTarget, Header
 from ringline.calls.runner import Runner
 from ringline.calls.state import Application, Facts, Instant, Leg, State
@@ -13,7 +14,16 @@ from ringline.core.errors import ApiError
 from ringline.core.ids import Ids
 from ringline.node.directory import Picture
 from ringline.node.lines import SipLines
-from ringline.node.routing import Called, Nowhere, Prove, ToApplication, ToParty, normal_number, route
+from ringline.node.routing import (
+    Called,
+    Destination,
+    Nowhere,
+    Prove,
+    ToApplication,
+    ToParty,
+    normal_number,
+    route,
+)
 from ringline.sip import events as sip
 from ringline.sip.offeranswer import offered_codecs
 from ringline.sip.sdp import SdpError
@@ -59,39 +69,48 @@ class Inbound:
             return sip.Refuse(404)
         if call.sdp and not self._speaks(call.sdp):
             return sip.Refuse(488)
+        return self._no_room(destination) or sip.Accept()
+
+    def take(self, call: sip.IncomingCall) -> None:
+        """Make the leg of an INVITE that was let in."""
+        destination = self._route(call)
+        # INVITEs that came together were all let in before the first of them had its leg.
+        refusal = self._no_room(destination)
+        if refusal:
+            self._lines.refuse_unknown(call.handle, refusal.status, refusal.headers)
+            return
+        match destination:
+            case ToApplication(application):
+                leg = self._leg(call, application)
+                self._begin(leg, call)
+            case ToParty(to, account_id):
+                leg = self._leg(call, Application("", account_id), alone=True)
+                self._begin(leg, call)
+                self._keep(self._connect(leg, call, to))
+            case _:
+                self._lines.refuse_unknown(call.handle, 404)
+
+    def _no_room(self, destination: Destination) -> sip.Refuse | None:
+        """Why there is no place for one more call to this destination, if there is none."""
         try:
             self._runner.reserve(2 if isinstance(destination, ToParty) else 1)
         except ApiError:
             return sip.Refuse(503, headers=(sip.SipHeader("Retry-After", str(RETRY_AFTER_S)),))
         if isinstance(destination, ToApplication) and self._is_full(destination.application):
             return sip.Refuse(486)
-        return sip.Accept()
+        return None
 
-    def take(self, call: sip.IncomingCall) -> None:
-        """Make the leg of an INVITE that was let in."""
-        destination = self._route(call)
-        match destination:
-            case ToApplication(application):
-                leg = self._leg(call, application)
-                self._keep(self._begin(leg, call))
-            case ToParty(to, account_id):
-                leg = self._leg(call, Application("", account_id), alone=True)
-                self._keep(self._connect(leg, call, to))
-            case _:
-                self._lines.refuse_unknown(call.handle, 404)
-
-    async def _begin(self, leg: Leg, call: sip.IncomingCall) -> None:
-        beginning = asyncio.ensure_future(self._runner.begin(leg))
+    def _begin(self, leg: Leg, call: sip.IncomingCall) -> None:
+        self._runner.begin(leg)
         self._lines.adopt(leg, call)
-        await beginning
 
     async def _connect(self, leg: Leg, call: sip.IncomingCall, to: str) -> None:
-        await self._begin(leg, call)
         target = DialTarget(to=to, from_=leg.facts.from_, display_name=call.from_display or None)
         try:
             await self._runner.command(leg.id, Transfer(target=target))
         except ApiError as error:
-            self._log.info("caller left before the target was dialled", error=str(error))
+            self._log.info("the target was not dialled", error=str(error))
+            self._runner.post(leg.id, PeerFailed(""))
 
     def _leg(self, call: sip.IncomingCall, application: Application, *, alone: bool = False) -> Leg:
         facts = Facts(

@@ -1,7 +1,7 @@
 """Signalling for calls: SIP dialogs with the media they negotiate (RFC 3261, RFC 3264)."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ringline.calls.inputs import (
@@ -209,10 +209,10 @@ class SipLines:
         if line:
             self._calls.pop(line.handle, None)
 
-    def refuse_unknown(self, handle: str, status: int) -> None:
+    def refuse_unknown(self, handle: str, status: int, headers: Sequence[sip.SipHeader] = ()) -> None:
         """Refuse an INVITE that lost its owner between its routing and its leg."""
         self._early.pop(handle, None)
-        self._endpoint.refuse(handle, status)
+        self._endpoint.refuse(handle, status, headers=headers)
 
     def send_info_digits(self, call: str, digits: str, duration_ms: int) -> None:
         """Send digits as SIP INFO (application/dtmf-relay), one request each."""

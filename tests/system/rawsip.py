@@ -1,0 +1,151 @@
+"""SIP by hand: messages as text, sockets without a stack, so that a test can say what no phone would."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+STATUS = re.compile(rb"SIP/2\.0 (\d{3}) ")
+LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+
+
+def offer(port: int = 9, payload_type: int = 0) -> bytes:
+    """SDP of a phone that speaks PCMU and waits on `port`."""
+    return (
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {payload_type}\r\na=rtpmap:0 PCMU/8000\r\n"
+    ).encode()
+
+
+def request(
+    method: str,
+    uri: str,
+    *,
+    transport: str = "UDP",
+    call_id: str = "",
+    cseq: int = 1,
+    body: bytes = b"",
+    extra: str = "",
+    user: str = "raw",
+    branch: str = "",
+    to_tag: str = "",
+) -> bytes:
+    """A request outside a dialog, or inside one whose far tag is `to_tag`."""
+    call_id = call_id or secrets.token_hex(8)
+    head = (
+        f"{method} {uri} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{transport} 127.0.0.1:9;rport;branch=z9hG4bK{branch or secrets.token_hex(8)}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{user}@127.0.0.1>;tag=t{call_id}\r\n"
+        f"To: <{uri}>{';tag=' + to_tag if to_tag else ''}\r\n"
+        f"Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{user}@127.0.0.1:9>\r\n{extra}"
+    )
+    kind = "Content-Type: application/sdp\r\n" if body else ""
+    return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def header(message: bytes, name: str) -> str:
+    """The first value of a header, or nothing."""
+    found = re.search(rf"^{name}[ \t]*:[ \t]*(.*?)\r?$", message.decode(errors="replace"), re.I | re.M)
+    return found[1] if found else ""
+
+
+def status_of(message: bytes) -> int:
+    """The status of a response; 0 for a request."""
+    found = STATUS.match(message)
+    return int(found[1]) if found else 0
+
+
+class Wire:
+    """One socket to a SIP server; what came is in `heard`, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._changed = asyncio.Event()
+        self._send: asyncio.DatagramTransport | asyncio.StreamWriter | None = None
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        """Send these bytes as they are."""
+        if isinstance(self._send, asyncio.DatagramTransport):
+            self._send.sendto(data)
+        elif self._send is not None:
+            self._send.write(data)
+
+    async def answer(self, call_id: str, least: int = 200, wait_s: float = 10) -> bytes:
+        """The first response of `least` or more to this Call-ID."""
+        async with asyncio.timeout(wait_s):
+            while True:
+                for message in self.heard:
+                    if header(message, "Call-ID") == call_id and status_of(message) >= least:
+                        return message
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def is_alive(self, uri: str, transport: str) -> bool:
+        """Whether OPTIONS is still answered."""
+        call_id = secrets.token_hex(8)
+        self.send(request("OPTIONS", uri, transport=transport, call_id=call_id))
+        return status_of(await self.answer(call_id)) in (200, 404)
+
+    def _hear(self, message: bytes) -> None:
+        self.heard.append(message)
+        self._changed.set()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._wire._hear(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """A closed port elsewhere is no concern of a test's."""
+
+
+@asynccontextmanager
+async def udp(address: str) -> AsyncIterator[Wire]:
+    """A UDP socket to `host:port`."""
+    host, _, port = address.rpartition(":")
+    wire = Wire()
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: _Datagrams(wire), remote_addr=(host, int(port))
+    )
+    wire._send = transport
+    try:
+        yield wire
+    finally:
+        transport.close()
+
+
+@asynccontextmanager
+async def tcp(address: str) -> AsyncIterator[Wire]:
+    """A TCP connection to `host:port`; `closed` once the server has closed it."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    wire = Wire()
+    wire._send = writer
+
+    async def read() -> None:
+        kept = b""
+        while data := await reader.read(65536):
+            kept += data
+            while b"\r\n\r\n" in kept:
+                head, _, rest = kept.partition(b"\r\n\r\n")
+                found = LENGTH.search(head)
+                length = int(found[1]) if found else 0
+                if len(rest) < length:
+                    break
+                wire._hear(head.lstrip(b"\r\n") + b"\r\n\r\n" + rest[:length])
+                kept = rest[length:]
+        wire.closed = True
+        wire._changed.set()
+
+    task = asyncio.create_task(read())
+    try:
+        yield wire
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        writer.close()
