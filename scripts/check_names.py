@@ -29,7 +29,8 @@ COMMAND = re.compile(r"(?:^|(?<=[\s`;|&(]))(?:\.venv/bin/)?ringline((?: +[^\s`;|
 OPTION = re.compile(r"--[a-z][a-z-]*")
 WORD = re.compile(r"[a-z][a-z-]*")
 VARIABLE = re.compile(r"\bRINGLINE_[A-Z0-9_]*[A-Z0-9]\b(?![<*_])")
-TARGET = re.compile(r"(?:^|(?<=[\s`;|&(]))make +([a-z][a-z-]*)")
+TARGET = re.compile(r"(?:^|[`;|&(]) *(?:\$ +)?make +([a-z][a-z-]*)", re.MULTILINE)
+COMMENT = re.compile(r"(?<=\s)#.*$", re.MULTILINE)
 EVENT = re.compile(r"(?:call|conference|streaming)(?:\.[a-z_]+)+")
 FILE_ENDINGS = ("css", "html", "json", "py", "txt", "zip")
 """`call.json` is a file."""
@@ -71,13 +72,14 @@ def check_page(file: Path) -> Iterator[Wrong]:
 
 def check_code(code: str) -> Iterator[tuple[int, str]]:
     """Commands, variables and targets in a piece of code or a message, each with its offset."""
-    for found in COMMAND.finditer(code):
+    done = COMMENT.sub(lambda found: " " * len(found[0]), code)
+    for found in COMMAND.finditer(done):
         for problem in check_command(found[1].split()):
             yield found.start(), problem
     for found in VARIABLE.finditer(code):
         if found[0] not in _variables():
             yield found.start(), f"{found[0]} is no setting"
-    for found in TARGET.finditer(code):
+    for found in TARGET.finditer(done):
         if found[1] not in _targets():
             yield found.start(), f"the Makefile has no target {found[1]}"
 
@@ -193,7 +195,7 @@ def _defined(tree: ast.Module) -> set[str]:
 
 @cache
 def _commands() -> dict[str, Any]:
-    return {entry.name: entry.load() for entry in COMMANDS if entry.installed}
+    return {entry.name: entry.load() for entry in COMMANDS}
 
 
 @cache

@@ -53,7 +53,6 @@ def configuration() -> str:
 
 def commands() -> str:
     """The page of commands."""
-    shown = [entry for entry in COMMANDS if entry.installed]
     lines = [
         "# Commands",
         "",
@@ -68,9 +67,9 @@ def commands() -> str:
         "|---|---|",
     ]
     lines += [
-        f"| [`ringline {entry.name}`](#ringline-{entry.name}) | {_cell(entry.help)} |" for entry in shown
+        f"| [`ringline {entry.name}`](#ringline-{entry.name}) | {_cell(entry.help)} |" for entry in COMMANDS
     ]
-    for entry in shown:
+    for entry in COMMANDS:
         lines += ["", *_command(f"ringline {entry.name}", entry.load(), level=2)]
     return "\n".join(lines) + "\n"
 

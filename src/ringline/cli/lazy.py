@@ -6,7 +6,6 @@ table of commands holds their names and their one-line help, and each is loaded 
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -24,14 +23,6 @@ class Entry:
     name: str
     target: str
     help: str
-
-    @property
-    def installed(self) -> bool:
-        """Whether its module is part of this installation."""
-        try:
-            return find_spec(self.target.partition(":")[0]) is not None
-        except ModuleNotFoundError:  # not even its package
-            return False
 
     def load(self) -> Any:
         """The command itself; ImportError when a package that it needs is missing."""
@@ -57,15 +48,14 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are the installed entries of `table`."""
+    """A group whose commands are the entries of `table`."""
 
     table: tuple[Entry, ...] = ()
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for entry in self.table:
-            if entry.installed:
-                self.add_command(LazyCommand(entry))
+            self.add_command(LazyCommand(entry))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what it raises on purpose ends it with one line."""

@@ -92,7 +92,7 @@ def _heard(tried: _Tried, url: str, settings: Settings) -> Finding:
             f"{url} did not take a signed test event: {answer.error}",
             "the app must answer 2xx to POST at once"
             if answer.status
-            else "is the app running, and allowed by net.policy?",
+            else "is the app running, does it answer at once, and does net.policy allow it?",
         )
     if tried.ms > SLOW_MS:
         return warn(
