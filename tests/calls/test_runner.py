@@ -175,7 +175,7 @@ async def settle() -> None:
 async def test_nothing_is_done_or_answered_before_it_is_written() -> None:
     runner, doors, _ = make()
     doors.gate = asyncio.Event()
-    beginning = asyncio.create_task(runner.begin(leg()))
+    beginning = asyncio.ensure_future(runner.begin(leg()))
     await settle()
     assert (doors.passed, beginning.done()) == ([], False)
     doors.gate.set()

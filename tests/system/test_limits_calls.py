@@ -35,8 +35,8 @@ async def test_the_call_over_the_limit_is_told_to_come_back(shop: Shop, phone: P
         await shop.dials(phone.uri)
     assert full.value.status_code == 503
     assert int(full.value.response.headers["retry-after"]) > 0
+    call_id = shop.app.inbox.received[0].payload["call_control_id"]
     with pytest.raises(telnyx.InternalServerError, match="10037"):
-        call_id = shop.app.inbox.received[0].payload["call_control_id"]
         await shop.do(shop.client.calls.actions.transfer, call_id, to=phone.uri)
     standing[0].hang_up()
     await shop.app.inbox.next("call.hangup")

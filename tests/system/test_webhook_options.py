@@ -123,7 +123,7 @@ async def test_redirects_are_followed_with_their_body_three_times(shop: Shop, ph
         where = f"/hop/{left - 1}" if left > 1 else shop.app.url + "/hook/there"
         return web.Response(status=(301, 302, 303, 307)[left % 4], headers={"location": where})
 
-    async with serving(hop, "/hop/{left}") as url:
+    async with Serving(hop, "/hop/{left}") as url:
         phone.manner = "refuse"
         await shop.dials(phone.uri, webhook_url=f"{url}/hop/3")
         there = await shop.app.inbox.next("call.initiated")
@@ -150,7 +150,7 @@ async def test_a_slow_app_delays_the_next_event_only_so_long(make_shop: MakeShop
             await release.wait()
         return web.Response()
 
-    async with serving(slow, "/slow") as url:
+    async with Serving(slow, "/slow") as url:
         shop = await make_shop(webhook_timeout_secs=10)
         phone.manner = "answer"
         await shop.dials(phone.uri, webhook_urls={"call.initiated": f"{url}/slow"})
@@ -168,7 +168,7 @@ async def test_a_webhook_that_times_out_is_tried_again(make_shop: MakeShop, phon
         await hang.wait()
         return web.Response()
 
-    async with serving(silent, "/silent") as url:
+    async with Serving(silent, "/silent") as url:
         shop = await make_shop(webhook_timeout_secs=1)
         phone.manner = "refuse"
         await shop.dials(
@@ -237,7 +237,7 @@ async def delivery(shop: Shop, event_type: str, status: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-class serving:
+class Serving:
     """An HTTP server on loopback with one handler, while the block runs."""
 
     def __init__(self, handler: Callable[[web.Request], Awaitable[web.Response]], path: str) -> None:

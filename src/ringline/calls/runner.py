@@ -134,7 +134,7 @@ class Runner:
             raise errors.no_capacity()
 
     def begin(self, leg: Leg) -> "asyncio.Future[CommandResult]":
-        """Take a new leg in at once: it counts from here on. The future is done when its beginning is written."""
+        """Take a new leg in: it counts at once; the future is done when its beginning is written."""
         self._desks[leg.id] = Desk(leg)
         self._idle.clear()
         return self._post(leg.id, Arrived(), wanted=True)
