@@ -1,5 +1,6 @@
 """Deliveries as rows: who may take one, what an attempt leaves behind, what can be listed."""
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -239,3 +240,29 @@ async def test_the_past_is_forgotten_but_nothing_pending(store: Store, clock: Vi
     assert await store.tx(deliveries.purge, clock.utc() - MINUTE) == 1
     found, _ = await store.read(deliveries.list_deliveries, "account", DeliveryFilter(), limit=10)
     assert [one.event_id for one in found] == [young.id, waiting.id]
+
+
+async def test_a_claim_reads_the_pending_rows_only(
+    sqlite_store: Store, clock: VirtualClock, ids: Ids
+) -> None:
+    """However many deliveries are done: the index holds none of them, and the engine sees that it applies."""
+    plans: list[str] = []
+
+    def explained(conn: sa.Connection) -> None:
+        @sa.event.listens_for(conn, "before_cursor_execute")
+        def explain(
+            _conn: object, cursor: sqlite3.Cursor, statement: str, parameters: tuple[object, ...], *_: object
+        ) -> None:
+            if statement.startswith("UPDATE deliveries"):
+                rows = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+                plans.extend(str(row[3]) for row in rows)
+
+        deliveries.claim(
+            conn, owner="n1", now=clock.utc(), until=clock.utc() + MINUTE, limit=9, without=["http://x:80"]
+        )
+        sa.event.remove(conn, "before_cursor_execute", explain)
+
+    await sqlite_store.tx(queue_event, event(ids, clock))
+    await sqlite_store.tx(explained)
+    assert any("ix_deliveries_pending" in plan for plan in plans), plans
+    assert not [plan for plan in plans if "SCAN" in plan and "ix_deliveries_pending" not in plan]

@@ -60,11 +60,11 @@ def test_call_events_are_what_the_sdk_reads() -> None:
 
 def test_the_ladder_has_every_message_and_its_direction() -> None:
     rows = readers.ladder(WHOLE)
-    assert [(row.offset_ms, row.arrow, row.summary.split(" sip:")[0]) for row in rows] == [
-        (0, "←", "INVITE"),
-        (1, "→", "180 Ringing (INVITE)"),
-        (901, "→", "200 OK (INVITE)"),
-        (4000, "←", "BYE"),
+    assert [(row.offset_ms, row.direction, row.summary.split(" sip:")[0]) for row in rows] == [
+        (0, "in", "INVITE"),
+        (1, "out", "180 Ringing (INVITE)"),
+        (901, "out", "200 OK (INVITE)"),
+        (4000, "in", "BYE"),
     ]
     assert {row.peer for row in rows} == {PHONE}
 

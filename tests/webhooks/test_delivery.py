@@ -563,7 +563,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
         return web.Response(status=200, text="x" * 1024)
 
     office.app.answer = answer
-    events = [await office.queue(leg=f"leg {number}") for number in range(8)]
+    events = [await office.queue(leg=f"leg {number}") for number in range(40)]
     async with asyncio.timeout(20):
         while not office.delivery.counts["store_errors"]:  # noqa: ASYNC110  # a counter has no event
             await asyncio.sleep(0.01)

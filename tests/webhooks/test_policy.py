@@ -15,7 +15,6 @@ from ringline.webhooks.policy import (
     after,
     origin,
     outcome_of,
-    retries_allowed,
     targets,
 )
 
@@ -182,21 +181,6 @@ def test_every_story_ends_counts_up_and_ends_with_the_first_success(
 def test_the_next_step_keeps_what_the_delivery_learnt() -> None:
     step = after(BOTH, Progress(attempt=3, round=1, failover=True), Outcome.RETRY)
     assert step == Next(Progress(attempt=4, round=2), 2_000)
-
-
-@pytest.mark.parametrize(
-    ("pauses", "allowed"),
-    [
-        ((), True),
-        ((60_000,), True),
-        ((12_000,) * 5, True),
-        ((1,) * 6, False),
-        ((60_001,), False),
-        ((-1,), False),
-    ],
-)
-def test_limits_of_a_custom_back_off(pauses: tuple[int, ...], allowed: bool) -> None:
-    assert retries_allowed(pauses) is allowed
 
 
 @pytest.mark.parametrize(

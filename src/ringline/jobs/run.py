@@ -36,6 +36,7 @@ class Run:
         self.lease_ns = lease_ns
         self.lost = False
         self.cancelled = False
+        self.over = False
         self._clock = clock
         self._write = write
         self._done, self._total, self._rate = job.progress_done, job.progress_total, job.progress_rate

@@ -143,11 +143,13 @@ class Jobs:
                     now = self._clock.utc()
                     await self._store.tx(table.release, owner=self._node, now=now, forgiven=False)
                     released = True
-                if self._running and (self._look_at == 0 or self._clock.now_ns() >= renew_at):
+                woken = self._clock.now_ns() >= self._look_at
+                if woken:  # set before looking: who wakes us meanwhile has us look once more
+                    self._look_at = self._clock.now_ns() + IDLE_NS
+                if self._running and (woken or self._clock.now_ns() >= renew_at):
                     await self._renew()
                     renew_at = self._clock.now_ns() + RENEW_NS
-                if self._clock.now_ns() >= self._look_at:
-                    self._look_at = self._clock.now_ns() + IDLE_NS
+                if woken:
                     await self._claim()
             except StoreUnavailable as error:
                 self.counts["store_errors"] += 1
@@ -187,6 +189,8 @@ class Jobs:
             if job_id not in self._running:
                 continue
             run, task = self._running[job_id]
+            if run.over:
+                continue  # its outcome is being written, and that will see whose it is
             if job_id not in asked:
                 self._lose(run)
                 continue
@@ -198,29 +202,38 @@ class Jobs:
     def _end_lost(self) -> None:
         """A lease that could not be renewed in time may be another's by now: its run must not go on."""
         for run, _ in self._running.values():
-            if not run.lost and self._clock.now_ns() >= run.lease_ns:
+            if not run.lost and not run.over and self._clock.now_ns() >= run.lease_ns:
                 self._lose(run)
 
     async def _attempt(self, run: Run) -> None:
-        values: dict[str, Any]
+        try:
+            values = await self._outcome(run)
+            run.over = True
+            await self._record(run, values)
+        finally:
+            if run.lost:
+                self.counts["lost"] += 1
+            del self._running[run.job.id]
+            self.wake()
+
+    async def _outcome(self, run: Run) -> dict[str, Any]:
         job = run.job
         try:
+            if job.cancel_requested:
+                return self._ended(JobState.CANCELLED)
             if job.attempts > job.max_attempts:
                 raise JobFailed(f"its runner died {job.max_attempts} times while at it")
             result = msgspec.to_builtins(await self._kinds[job.kind].run(run))
-            values = self._ended(JobState.SUCCEEDED, result=result)
+            return self._ended(JobState.SUCCEEDED, result=result)
         except asyncio.CancelledError:
             if run.lost or not run.cancelled:
-                self.counts["lost"] += run.lost
-                del self._running[job.id]
                 raise
-            values = self._ended(JobState.CANCELLED)
+            return self._ended(JobState.CANCELLED)
         except JobFailed as error:
-            values = self._ended(JobState.FAILED, error=str(error))
+            return self._ended(JobState.FAILED, error=str(error))
         except Exception as error:  # an edge: whatever a job does wrong is its own failure
             _log.exception("job failed", job_id=job.id, kind=job.kind, attempt=job.attempts)
-            values = self._after(job, f"{type(error).__name__}: {error}")
-        await self._finish(run, values)
+            return self._after(job, f"{type(error).__name__}: {error}")
 
     def _ended(self, state: JobState, **values: Any) -> dict[str, Any]:
         return {"state": state, "finished_at": self._clock.utc(), "error": None, "result": None} | values
@@ -241,7 +254,7 @@ class Jobs:
         run.lost = True
         self._running[run.job.id][1].cancel()
 
-    async def _finish(self, run: Run, values: dict[str, Any]) -> None:
+    async def _record(self, run: Run, values: dict[str, Any]) -> None:
         state = values["state"]
         values |= run.progress_values() | {
             "lease_owner": None,
@@ -253,13 +266,14 @@ class Jobs:
                 kept = await self._store.tx(table.save, run.job.id, values, owner=self._node)
                 break
             except StoreUnavailable as error:
-                # Tried until the lease is over: the outcome of long work is not thrown away for a full disk.
+                # The outcome of long work is not thrown away for a full disk.
                 self.counts["store_errors"] += 1
                 _log.warning("job not recorded", job_id=run.job.id, error=str(error))
                 await asyncio.sleep(1)
-        self.counts[("retried" if state is JobState.QUEUED else state.value) if kept else "lost"] += 1
-        del self._running[run.job.id]
-        self.wake()
+        if kept:
+            self.counts["retried" if state is JobState.QUEUED else state.value] += 1
+        else:
+            run.lost = True
 
 
 def _ns(span: timedelta) -> int:

@@ -32,11 +32,6 @@ def find_event(conn: sa.Connection, account_id: str, event_id: str) -> Event | N
     return found[0] if found else None
 
 
-def leg_events(conn: sa.Connection, leg_id: str) -> list[Event]:
-    """The events of a leg in the order in which they were queued."""
-    return _all(conn, sa.select(events).where(events.c.leg_id == leg_id).order_by(events.c.seq))
-
-
 def session_events(conn: sa.Connection, session_id: str) -> list[Event]:
     """The events of a session's legs in the order in which they were queued."""
     return _all(conn, sa.select(events).where(events.c.session_id == session_id).order_by(events.c.seq))

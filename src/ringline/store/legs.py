@@ -83,30 +83,6 @@ def find_leg(conn: sa.Connection, account_id: str, call_control_id: str) -> Leg 
     return _one(conn, query)
 
 
-def find_leg_by_id(conn: sa.Connection, account_id: str, leg_id: str) -> Leg | None:
-    """A leg of the account by its call_leg_id."""
-    return _one(conn, sa.select(legs).where(legs.c.leg_id == leg_id, legs.c.account_id == account_id))
-
-
-def session_legs(conn: sa.Connection, account_id: str, session_id: str) -> list[Leg]:
-    """The legs of a session, oldest first."""
-    query = sa.select(legs).where(legs.c.session_id == session_id, legs.c.account_id == account_id)
-    return _all(conn, query.order_by(legs.c.started_at, legs.c.leg_id))
-
-
-def active_legs(
-    conn: sa.Connection, account_id: str, connection_id: str, *, limit: int, offset: int = 0
-) -> tuple[list[Leg], int]:
-    """One page of a connection's living legs, oldest first, and the number of all of them."""
-    conditions = (
-        legs.c.account_id == account_id,
-        legs.c.connection_id == connection_id,
-        legs.c.alive.is_(True),
-    )
-    query = sa.select(legs).where(*conditions).order_by(legs.c.started_at, legs.c.leg_id)
-    return _all(conn, query.limit(limit).offset(offset)), _count(conn, conditions)
-
-
 def recent_legs(
     conn: sa.Connection, account_id: str, *, limit: int, offset: int = 0
 ) -> tuple[list[Leg], int]:

@@ -241,7 +241,10 @@ deliveries = sa.Table(
     sa.Column("finished_at", UtcMicros),
     sa.Column("created_at", UtcMicros, nullable=False),
     sa.Index(
-        "ix_deliveries_pending", "lease_until", "origin", sqlite_where=_PENDING, postgresql_where=_PENDING
+        "ix_deliveries_pending",
+        *("seq", "lease_until", "origin"),
+        sqlite_where=_PENDING,
+        postgresql_where=_PENDING,
     ),
     sa.Index(None, "event_id"),
     sa.Index(None, "account_id", "seq"),

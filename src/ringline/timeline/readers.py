@@ -81,11 +81,6 @@ class LadderRow:
     summary: str
     raw: str | None
 
-    @property
-    def arrow(self) -> str:
-        """`→` from us to the peer, `←` from the peer to us."""
-        return "→" if self.direction == "out" else "←"
-
 
 def ladder(entries: Sequence[Entry]) -> list[LadderRow]:
     """The SIP messages in order."""

@@ -188,12 +188,3 @@ def after(target: Target, progress: Progress, outcome: Outcome) -> Next | Final:
     return Next(
         msgspec.structs.replace(following, round=progress.round + 1, failover=False), pauses[progress.round]
     )
-
-
-def retries_allowed(retries_ms: tuple[int, ...]) -> bool:
-    """Whether a custom back-off keeps the limits: at most five pauses, 60 s together, none negative."""
-    return (
-        len(retries_ms) <= MAX_RETRIES
-        and all(pause >= 0 for pause in retries_ms)
-        and sum(retries_ms) <= MAX_RETRIES_TOTAL_MS
-    )
