@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import programs, report
+from benchmarks import children, programs, report
 
 NAMES = ("calls", "setup", "commands", "webhooks", "frames")
 
@@ -40,7 +40,10 @@ async def _run(name: str, folder: Path, *, quick: bool, write: bool) -> None:
         built.mkdir()
         programs.build(built)
     begun = report.Conditions.now()
-    result = await importlib.import_module(f"benchmarks.{name}").run(built, scratch, quick)
+    try:
+        result = await importlib.import_module(f"benchmarks.{name}").run(built, scratch, quick)
+    finally:
+        await children.end_all()
     command = f"make bench NAME={name}" if not quick else f"python -m benchmarks {name} --quick"
     text = report.entry(result, begun, report.Conditions.now(), command)
     print(f"## {name}\n\n{text}", flush=True)

@@ -7,8 +7,8 @@ from benchmarks.engines import Engine, Floor, Ringline, Window
 from benchmarks.report import Result, Table, verdict
 
 HEADS = (
-    "calls", "engine", "CPU % of a core/call", "of it control", "× floor", "jitter ms p50 / p99 / max",
-    "gaps > 40 ms", "sound %", "phone → app ms p50 / p99", "there and back ms p50 / p99", "kB/call", "other load",
+    "calls", "engine", "CPU % of a core/call", "of it control", "× floor", "jitter ms p50 / p99 / max", "gaps > 40 ms",
+    "sound %", "phone → app ms p50 / p99", "there and back ms p50 / p99", "kB/call", "other load",
 )  # fmt: skip
 
 
@@ -54,7 +54,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         [
             f"PCMU, 20 ms, JSON media both ways, an app that echoes; media engine {media}, thread priority "
             f"{priority}; {rounds} windows of {seconds:g} s each, engines in turns: CPU, p50 and p99 are "
-            "medians over the windows, max is the worst; everything is on: timeline, jitter buffer, statistics."
+            "medians over the windows, max is the worst; everything is on: timeline, jitter buffer, "
+            "statistics. Blocked: the control thread is kept busy by Python for 100 ms once a second."
         ],
     )
 
@@ -110,14 +111,14 @@ async def _disturbed(programs: Path, scratch: Path, quick: bool) -> tuple[Table,
                 f"{window.others_cores:.2f}",
             ]
         )
-        if engine.media.startswith("native"):
+        if engine.media == "native/compiled":
             holds = window.phones["gaps"] == 0
             goals.append(
                 verdict(f"control thread blocked: {window.phones['gaps']} gaps over 40 ms (goal 0)", holds)
             )
         await engine.close()
     heads = (
-        "calls", f"engine, control thread blocked 100 ms once a second, app {AHEAD_MS} ms ahead", "jitter ms p50 / p99 / max",
+        "calls", f"engine, blocked 100 ms a second, app {AHEAD_MS} ms ahead", "jitter ms p50 / p99 / max",
         "gaps > 40 ms", "sound %", "other load",
     )  # fmt: skip
     return Table(heads, rows), goals

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.callee import Callee
 from benchmarks.hooks import Inbox
@@ -48,18 +48,15 @@ class Window:
 class Engine:
     """One engine with its own phones and its own app, so that two can stand side by side."""
 
-    name: str
+    name = ""
+    pid = 0
+    """The process that is measured."""
     kb_per_call = 0.0
 
     def __init__(self, calls: int, phones: Program, app: Program) -> None:
         self.calls = calls
         self.phones = phones
         self.app = app
-
-    @property
-    def pid(self) -> int:
-        """The process that is measured."""
-        raise NotImplementedError
 
     async def window(self, seconds: float) -> Window:
         """Let the phones speak and measure; they are quiet before and after."""
@@ -88,44 +85,46 @@ class Floor(Engine):
     """The bare minimum."""
 
     name = "floor"
-    _program: Program
+
+    def __init__(self, calls: int, phones: Program, app: Program, floor: Program) -> None:
+        super().__init__(calls, phones, app)
+        self._floor = floor
+        self.pid = floor.pid
+        self.kb_per_call = memory_kb(floor.pid) / calls
 
     @classmethod
-    async def open(cls, programs: Path, calls: int) -> "Floor":
+    async def open(cls, programs: Path, calls: int) -> Self:
         """Connect N calls."""
         phones = await Program.start(programs / "peer", calls)
         app = await Program.start(programs / "app")
-        one = cls(calls, phones, app)
-        one._program = await Program.start(programs / "floor", calls, app.ports[0])
-        for number, port in enumerate(one._program.ports):
+        floor = await Program.start(programs / "floor", calls, app.ports[0])
+        for number, port in enumerate(floor.ports):
             phones.tell(f"to {number} 127.0.0.1 {port}")
-        one.kb_per_call = memory_kb(one.pid) / calls
-        return one
-
-    @property
-    def pid(self) -> int:
-        """The floor's process."""
-        return self._program.pid
+        return cls(calls, phones, app, floor)
 
     async def close(self) -> None:
         """End everything."""
-        await self._program.stop()
+        await self._floor.stop()
         await super().close()
 
 
 class Ringline(Engine):
     """A ringline server with N calls that it has dialled, each with a bidirectional stream."""
 
-    server: Server
-    customer: Customer
-    callee: Callee
-    inbox: Inbox
-    media: str
-    first_heard: dict[int, "asyncio.Future[int]"]
-
-    def __init__(self, calls: int, phones: Program, app: Program) -> None:
+    def __init__(self, calls: int, phones: Program, app: Program, server: Server) -> None:
         super().__init__(calls, phones, app)
-        self.first_heard = {}
+        self.pid = server.pid
+        self.inbox = Inbox()
+        self.callee = Callee(phones.ports, lambda i, host, port: phones.tell(f"to {i} {host} {port}"))
+        self.customer = Customer(server.url)
+        self.media = ""
+        """`native/compiled`, as `/healthz` says it."""
+        self.priority = ""
+        """Of the media thread."""
+        self._server = server
+        self._watched: dict[int, asyncio.Future[int]] = {}
+        app.on_line = self.inbox.take
+        phones.on_line = self._heard_first
 
     @classmethod
     async def open(
@@ -137,34 +136,21 @@ class Ringline(Engine):
         driver: str = "auto",
         quiet: int = 0,
         ahead_ms: int = 0,
-    ) -> "Ringline":
+    ) -> Self:
         """Start the server and dial; `quiet` phones more have no call yet, `ahead_ms` is the app's."""
-        inbox = Inbox()
-        app = await Program.start(programs / "app", on_line=inbox.take)
+        app = await Program.start(programs / "app")
         app.tell(f"ahead {ahead_ms}")
-        phones = await Program.start(programs / "peer", calls + quiet, on_line=lambda line: one._first(line))
-        one = cls(calls, phones, app)
-        one.inbox = inbox
-        one.callee = Callee(phones.ports, lambda i, host, port: phones.tell(f"to {i} {host} {port}"))
+        phones = await Program.start(programs / "peer", calls + quiet)
+        one = cls(calls, phones, app, await Server(folder, {"media.driver": driver}).start())
         await one.callee.start()
-        one.server = await Server(folder, {"media.driver": driver}).start()
-        one.customer = Customer(one.server.url)
         await one.customer.open(f"http://127.0.0.1:{app.ports[0]}", "+15550100001")
         health = await one.customer.health()
-        one.media = str(health["media_engine"])
-        one.name = "ringline" if one.media.startswith("native") else f"ringline, {one.media}"
-        one.priority = str(health["media_priority"])
+        one.media, one.priority = str(health["media_engine"]), str(health["media_priority"])
+        one.name = "ringline" if one.media == "native/compiled" else f"ringline, {one.media}"
         empty = memory_kb(one.pid)
         await one._dial_all()
         one.kb_per_call = (memory_kb(one.pid) - empty) / calls
         return one
-
-    priority = ""
-
-    @property
-    def pid(self) -> int:
-        """The server's process."""
-        return self.server.pid
 
     async def _dial_all(self) -> None:
         stream = {
@@ -189,7 +175,7 @@ class Ringline(Engine):
         async def disturb() -> None:
             while True:
                 await asyncio.sleep(1)
-                self.server.be_busy()
+                self._server.be_busy()
 
         disturbing = asyncio.create_task(disturb())
         try:
@@ -201,18 +187,17 @@ class Ringline(Engine):
 
     def watch(self, phone: int) -> "asyncio.Future[int]":
         """When (UTC, ns) the next packet with sound in it reaches a phone."""
-        self.first_heard[phone] = asyncio.get_running_loop().create_future()
+        self._watched[phone] = asyncio.get_running_loop().create_future()
         self.phones.tell(f"watch {phone}")
-        return self.first_heard[phone]
+        return self._watched[phone]
 
-    def _first(self, line: str) -> None:
-        word, phone, at = line.split()
-        if word == "first" and (waiting := self.first_heard.pop(int(phone), None)):
-            waiting.set_result(int(at))
+    def _heard_first(self, line: str) -> None:
+        _, phone, at = line.split()
+        self._watched.pop(int(phone)).set_result(int(at))
 
     async def close(self) -> None:
         """End everything."""
         await self.customer.close()
-        await self.server.stop()
+        await self._server.stop()
         await self.callee.stop()
         await super().close()

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.children import spawn
+
 HERE = Path(__file__).parent
 NAMES = ("peer", "floor", "app")
 ANSWER_WITHIN_S = 20
@@ -47,22 +49,20 @@ def need_sipp() -> str:
 class Program:
     """One of them, running. Lines that are no answers go to `on_line`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[str], None]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, first: str) -> None:
         self._process = process
-        self._on_line = on_line
+        self.on_line: Callable[[str], None] = lambda _line: None
+        self.ports = [int(word) for word in first.split()[1:]]
+        """The numbers of its first line: what it listens on."""
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._reading = asyncio.create_task(self._read())
-        self.first = ""
-        """Its first line: the ports that it took."""
 
     @classmethod
-    async def start(
-        cls, path: Path, *arguments: object, on_line: Callable[[str], None] = lambda _line: None
-    ) -> Self:
+    async def start(cls, path: Path, *arguments: object) -> Self:
         """Start it and read its first line."""
-        process = await asyncio.create_subprocess_exec(
-            str(path),
-            *map(str, arguments),
+        process = await spawn(
+            path,
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 20,
@@ -71,19 +71,12 @@ class Program:
         first = (await process.stdout.readline()).decode().strip()
         if not first:
             raise Unavailable(f"{path.name} ended at once with {await process.wait()}")
-        one = cls(process, on_line)
-        one.first = first
-        return one
+        return cls(process, first)
 
     @property
     def pid(self) -> int:
         """Its process."""
         return self._process.pid
-
-    @property
-    def ports(self) -> list[int]:
-        """The numbers of its first line."""
-        return [int(word) for word in self.first.split()[1:]]
 
     def tell(self, line: str) -> None:
         """Send a command that has no answer."""
@@ -110,4 +103,4 @@ class Program:
             if text.startswith("{"):
                 self._answers.put_nowait(json.loads(text))
             else:
-                self._on_line(text)
+                self.on_line(text)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from benchmarks.children import spawn
 from benchmarks.programs import Unavailable
 
 KEY = "KEYbenchmark"
@@ -61,8 +62,8 @@ class Server:
         names = {f"RINGLINE_{name.replace('.', '_').upper()}": str(v) for name, v in self._settings.items()}
         log = self._folder / "server.log"
         with log.open("ab") as errors:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.busy_server", "serve", "--data", str(self._folder)),
+            self._process = await spawn(
+                *(sys.executable, "-m", "benchmarks.busy_server", "serve", "--data", self._folder),
                 env={**os.environ, **names},
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,

@@ -70,7 +70,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
     runs: list[Run] = []
     with server_alone() as core:
         inbox = Inbox()
-        app = await Program.start(programs / "app", on_line=inbox.take)
+        app = await Program.start(programs / "app")
+        app.on_line = inbox.take
         server = await Server(scratch / "data").start()
         pin(server.pid, core)
         customer = Customer(server.url)
@@ -90,8 +91,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         "setup",
         [Table(HEADS, [one.row() for one in runs])],
         [verdict(f"{way}: {best[way]}/s kept (goal {GOAL})", best[way] >= GOAL) for way in WAYS],
-        "calls are short and carry no media, and whoever calls, answers and takes webhooks shares the machine's "
-        "other core, so beyond about 200/s it may be they who are late.",
+        "calls are short and carry no media, and whoever calls, answers and takes webhooks shares the "
+        "machine's other core, so beyond about 200/s it may be they who are late.",
         [
             "The server, all its threads, is kept on one core. API: POST /calls to a callee that answers at "
             "once, then the hangup command when call.answered has come. INVITE: sipp calls a number, the app "
@@ -117,7 +118,7 @@ class Bench:
 
     async def outgoing(self, rate: int, seconds: float) -> Run:
         """The app dials, and hangs up what was answered."""
-        callee = await Sipp.callee(self._scratch / "sipp")
+        callee = await Sipp.callee(self._scratch)
         await asyncio.sleep(0.3)  # sipp says nothing when it listens
         self._inbox.clear()
         self._inbox.react = lambda hook: self._do(hook, "call.answered", "hangup")
@@ -147,9 +148,7 @@ class Bench:
         self._inbox.react = lambda hook: self._do(hook, "call.initiated", "answer")
         wanted = round(rate * seconds)
         begun, busy, before = time.monotonic(), machine_busy_ns(), self._used()
-        caller = await Sipp.caller(
-            self._scratch / "sipp", self._server.sip, NUMBER, calls=wanted, per_second=rate
-        )
+        caller = await Sipp.caller(self._scratch, self._server.sip, NUMBER, calls=wanted, per_second=rate)
         await caller.ended(seconds + DRAIN_S)
         run = await self._finish("INVITE", rate, wanted, begun, busy, before)
         await caller.stop()

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Self
 
+from benchmarks.children import spawn
 from benchmarks.programs import need_sipp
 
 
@@ -26,12 +27,11 @@ class Sipp:
 
     @classmethod
     async def _start(cls, folder: Path, *arguments: object) -> Self:
-        folder.mkdir(parents=True, exist_ok=True)
         port = _free_port()
-        process = await asyncio.create_subprocess_exec(
+        process = await spawn(
             need_sipp(),
-            *("-i", "127.0.0.1", "-p", str(port), "-nostdin", "-mp", "6000"),
-            *map(str, arguments),
+            *("-i", "127.0.0.1", "-p", port, "-nostdin", "-mp", "6000"),
+            *arguments,
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Webhooks: how soon the app hears of an event, and whether it hears of every one although the server dies."""
+"""Webhooks: how soon the app hears of an event, and whether it hears of all although the server is killed."""
 
 import asyncio
 import random
@@ -22,7 +22,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
     """Calls come in and make events; then the same with a server that is killed again and again."""
     rate, seconds, kills = (5, 1.0, 2) if quick else (100, 30.0, 20)
     inbox = Inbox()
-    app = await Program.start(programs / "app", on_line=inbox.take)
+    app = await Program.start(programs / "app")
+    app.on_line = inbox.take
     url = f"http://127.0.0.1:{app.ports[0]}"
     delays = await _delays(scratch, inbox, url, rate, seconds)
     inbox.clear()
@@ -73,9 +74,7 @@ async def _delays(scratch: Path, inbox: Inbox, url: str, rate: int, seconds: flo
     for part in (1.0, seconds):  # the first warms the code up
         inbox.clear()
         calls = max(1, round(calls_a_second * part))
-        caller = await Sipp.caller(
-            scratch / "sipp", server.sip, NUMBER, calls=calls, per_second=calls_a_second
-        )
+        caller = await Sipp.caller(scratch, server.sip, NUMBER, calls=calls, per_second=calls_a_second)
         await caller.ended(part + 10)
         await inbox.until("call.hangup", calls, 10)
         await caller.stop()
@@ -98,7 +97,7 @@ async def _killed(scratch: Path, inbox: Inbox, url: str, kills: int) -> dict[str
             await customer.open(url, NUMBER)
         answering = Answering(customer, inbox)
         if life < kills:
-            caller = await Sipp.caller(scratch / "sipp", server.sip, NUMBER, calls=1000, per_second=20)
+            caller = await Sipp.caller(scratch, server.sip, NUMBER, calls=1000, per_second=20)
             await asyncio.sleep(chance.uniform(0.3, 2.5))
             await server.kill()
             await caller.stop()
