@@ -342,7 +342,7 @@ def test_silence_of_the_network_is_told_once_until_it_ends() -> None:
     rig.command(Command.OPEN, 0)
     rig.remote(0)
     rig.stream(0, sine(440, 0.5, 8000))
-    rig.stream(0, sine(440, 0.1, 8000), start_ms=4000, sequence=125, timestamp=5000 + 160 * 200, ssrc=78)
+    rig.stream(0, sine(440, 0.1, 8000), start_ms=4000, sequence=125, timestamp=5000 + 160 * 200)
     rig.run(7000)
     timeouts = rig.told(Event.RTP_TIMEOUT)
     assert [round(r[-1] / MS, -2) for r in timeouts] == [1500, 5100]

@@ -351,6 +351,13 @@ async def test_limits_and_mistakes_are_named(site: Site) -> None:
                 break
     with pytest.raises(ValueError, match="itself"):
         site.plane.route("a", "a", 1.0)
+    for n in range(17):
+        site.plane.open_leg(f"speaker {n}")
+    for n in range(16):
+        site.plane.route("a", f"speaker {n}", 1.0)
+    site.plane.route("a", "speaker 0", 0.5)
+    with pytest.raises(MediaBusy, match="16"):
+        site.plane.route("a", "speaker 16", 1.0)
 
 
 async def test_a_handler_that_fails_stops_no_other_event() -> None:

@@ -33,7 +33,7 @@ from ringline.media.control import (
 )
 from ringline.media.core import COMPILED
 from ringline.media.core.engine import Engine
-from ringline.media.core.kinds import Command, Event
+from ringline.media.core.kinds import SOURCES, Command, Event
 from ringline.media.events import LegStats, MediaEvent
 from ringline.media.feed import FeedFull, PlayoutFeed
 from ringline.media.inject import Inject
@@ -310,10 +310,16 @@ class MediaPlane:
             self.route(other, leg, 0.0)
 
     def route(self, listener: str, speaker: str, gain: float) -> None:
-        """Let `listener` hear `speaker` at `gain`: 1.0 as it is, 0.0 no longer; one way."""
+        """Let `listener` hear `speaker` at `gain`: 1.0 as it is, 0.0 no longer; one way.
+
+        Raises `MediaBusy` beyond 16 speakers.
+        """
         hears, says = self._leg(listener), self._leg(speaker)
         if hears is says:
             raise ValueError("a leg does not hear itself")
+        heard = self._routes.heard_by(listener)
+        if gain and speaker not in heard and len(heard) == SOURCES:
+            raise MediaBusy(f"leg {listener} hears {SOURCES} others already")
         for leg, phase in self._routes.join(listener, speaker, gain).items():
             self._post(Command.PHASE, self._leg(leg).index, phase)
         self._post(Command.ROUTE, hears.index, says.index, round(gain * UNITY))

@@ -47,6 +47,7 @@ EVENT_RTP_TIMEOUT = int(Event.RTP_TIMEOUT)
 EVENT_TAP_READY = int(Event.TAP_READY)
 EVENT_TONE_ENDED = int(Event.TONE_ENDED)
 EVENT_SECOND = int(Event.SECOND)
+DIGITS_DONE = 8  # DigitSender's DONE
 KEEPALIVE_FRAMES = 750  # 15 s, as RFC 6263 §6 recommends
 NS_PER_MS = 1_000_000
 RANDOM_MASK = 0xFFFFFFFF
@@ -174,9 +175,10 @@ class Leg:
             return
         self.receiver.c_packet(data, at, size, source, now_ns)
         self.c_digits(now_ns)
+        if self.receiver.heard_ns == now_ns:
+            self.timed_out = 0
         if self.receiver.fresh:
             self.receiver.fresh = 0
-            self.timed_out = 0
             self.events.c_put(EVENT_RTP_STARTED, self.index, self.receiver.latch.source, 0, 0, 0, 0, now_ns)
 
     def c_digits(self, now_ns: int) -> None:
@@ -246,7 +248,7 @@ class Leg:
         if self.sender.voice.c_busy():
             flags = self.sender.voice.c_next_audio(self.scratch, 0, count)
             self.mixer.c_add(self.scratch, count, UNITY)
-            if flags & 8:
+            if flags & DIGITS_DONE:
                 self.events.c_put(EVENT_DTMF_SENT, self.index, self.voice_token, 0, 0, 0, 0, now_ns)
 
     def c_hear(self, other: "Leg", gain: int) -> None:
@@ -275,9 +277,7 @@ class Leg:
         self.events.c_put(EVENT_TONE_ENDED, self.index, number, 0, 0, 0, 0, now_ns)
 
     def c_speak(self, data: MutableSequence[int], at: int, now_ns: int) -> int:
-        """The second half: finish the mix, feed the taps, write the packet at `data[at]`; returns its size or
-        0.
-        """
+        """The second half: finish the mix, feed the taps, write the packet at `data[at]`; its size, or 0."""
         count = self.receiver.frame
         self.mixer.c_read(self.heard, count)
         spoken = 1 if self.mixer.sources or self.source_count or self.idle_silence else 0
