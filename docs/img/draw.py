@@ -11,6 +11,7 @@ import wave
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ from sqlalchemy import create_engine
 
 from ringline.testing import App, Phone, Server, StreamSocket, tone
 from ringline.timeline import readers
-from ringline.timeline.entries import CommandReceived, DtmfReceived, Entry, MarkReached, SipMessage, StateChanged
+from ringline.timeline.entries import (
+    CommandReceived,
+    DtmfReceived,
+    Entry,
+    SipMessage,
+    StateChanged,
+    StreamControl,
+)
 from ringline.timeline.export import collect
 
 NUMBER = "+13125550100"
@@ -185,6 +193,8 @@ def label(entry: Entry) -> str:
             return f"{'→' if message.direction == 'out' else '←'} {message.summary.partition(' sip:')[0]}"
         case DtmfReceived() as key:
             return key.digit
+        case StreamControl() as control:
+            return f"{'→' if control.direction == 'out' else '←'} {control.frame}"
         case body:
             return body.label
 
@@ -194,13 +204,16 @@ def draw(entries: Sequence[Entry], peaks: NDArray[np.float64]) -> str:
     states = [entry for entry in entries if isinstance(entry.body, StateChanged)]
     saved = max(one.queued_at for one in readers.webhooks(entries))
     end = saved + timedelta(milliseconds=250)
-    over = [*(entry.at for entry in states[1:]), end]
+    over = states[-1].at
     picture = Drawing(entries[0].at, end)
     picture.lane(
         "state",
         [
-            (one.at, until, label(one), "up" if label(one) == "answered" else "state")
-            for one, until in zip(states, over, strict=True)
+            (entries[0].at, states[0].at, "parked", "state"),
+            *(
+                (one.at, after.at, label(one), "up" if label(one) == "answered" else "state")
+                for one, after in pairwise(states)
+            ),
         ],
     )
     picture.lane("SIP", ticks(entries, SipMessage, "sip"))
@@ -208,18 +221,30 @@ def draw(entries: Sequence[Entry], peaks: NDArray[np.float64]) -> str:
     picture.lane(
         "webhooks",
         [
-            (one.queued_at, None, f"{one.event_type}  {one.delivered_ms:.1f} ms", "hook")
+            (one.queued_at, None, one.event_type, "hook")
             for one in readers.webhooks(entries)
-            if one.delivered_ms is not None
+            if one.state == "delivered"
         ],
     )
     picture.lane(
-        "played", [(one.started_at, one.ended_at, f"{one.label}, {one.played_ms} ms", "play") for one in readers.playouts(entries)]
+        "played",
+        [
+            (one.started_at, one.ended_at, f"{one.label}, {one.played_ms} ms", "play")
+            for one in readers.playouts(entries)
+        ],
     )
-    picture.lane("caller", [(one.started_at, one.ended_at, "speaks", "talk") for one in readers.talk(entries)])
+    picture.lane(
+        "caller", [(one.started_at, one.ended_at or over, "speaks", "talk") for one in readers.talk(entries)]
+    )
     picture.lane("keys", ticks(entries, DtmfReceived, "key"))
-    picture.lane("stream", [(one.started_at, one.ended_at, "both tracks, PCMU", "stream") for one in readers.streams(entries)])
-    picture.lane("marks", ticks(entries, MarkReached, "cmd"))
+    picture.lane(
+        "stream",
+        [
+            (one.started_at, one.ended_at, "both tracks, with an echo", "stream")
+            for one in readers.streams(entries)
+        ],
+    )
+    picture.lane("frames", ticks(entries, StreamControl, "cmd"))
     picture.wave("recording", readers.recordings(entries)[0].started_at, peaks)
     return picture.svg()
 
