@@ -208,3 +208,9 @@ def test_a_call_whose_timeline_is_gone_says_so(tmp_path: Path) -> None:
     said = ringline("calls", "show", "1e9", "--data", tmp_path)
     assert said.status == 0
     assert "  Its timeline is gone (timeline.retention_days)." in said.lines
+
+
+def test_a_page_that_cannot_be_written_is_one_line(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "none" / "call.html"
+    said = ringline("calls", "show", "1e9", "--html", file, "--data", data)
+    assert (said.status, said.err) == (1, f"ringline: {file}: No such file or directory\n")

@@ -48,7 +48,14 @@ def test_printable_text_is_as_long_and_has_no_control_characters(text: str) -> N
     assert printable(shown) == shown
 
 
-def test_columns_are_not_folded_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("terminal", [False, True])
+def test_columns_are_never_folded_nor_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "dumb")
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
     long = "x" * 500
     columns(("a", "b"), [(long, "[bold]1[/bold]"), ("2", "3")])
     lines = capsys.readouterr().out.splitlines()

@@ -58,8 +58,12 @@ class LazyGroup(TyperGroup):
             self.add_command(LazyCommand(entry))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; what it raises on purpose ends it with one line."""
+        """Run the command; what it raises on purpose, and files that cannot be used, end it with one line."""
         try:
             return super().invoke(ctx)
         except RinglineError as error:
             raise fail(str(error)) from error
+        except OSError as error:
+            if error.filename is None:  # not about a file: the pipe behind us is gone, or it is a fault
+                raise
+            raise fail(f"{error.filename}: {error.strerror}") from error

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ringline.cli.options import AsJson, Config, Data, settings_of
-from ringline.cli.output import columns, console, print_json, size
+from ringline.cli.output import columns, print_json, size
 from ringline.inference import weights
 from ringline.inference.registry import load_registry
 from ringline.inference.weights import Stage
@@ -77,7 +78,7 @@ def pull(
     registry = load_registry()
     folder = settings_of(config, data).models_folder()
     wanted = names or [model.name for model in registry]
-    out = console()
+    out = Console()
     if not out.is_terminal:
         weights.pull(registry, wanted, folder, from_dir, lambda step: typer.echo(_line(step)))
         return

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-PIPE_WIDTH = 100_000
-"""Columns of an output that nobody looks at: lines are never folded in a file or a pipe."""
+WIDTH = 100_000
+"""Columns of the output: nothing is folded or cut, a terminal wraps what is too long for it."""
+HEIGHT = 25
+"""Of no use to us; rich takes a width on a dumb terminal only together with a height."""
 
 STYLES = {
     "ok": "green",
@@ -29,11 +31,8 @@ STYLES = {
 
 
 def console() -> Console:
-    """Standard output; text is printed as it is, without markup."""
-    out = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
-    if not out.is_terminal:
-        out = Console(markup=False, highlight=False, emoji=False, width=PIPE_WIDTH, color_system=None)
-    return out
+    """Standard output, coloured on a terminal; text is printed as it is, without markup."""
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=WIDTH, height=HEIGHT)
 
 
 def columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

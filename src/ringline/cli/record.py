@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from ringline.cli.lookup import Found, legs_of
 from ringline.core.clock import SystemClock
-from ringline.core.errors import ConfigError
 from ringline.store.legs import Leg
 from ringline.timeline.entries import Ended, Entry
 from ringline.timeline.export import CallRecord, collect, from_json, from_zip
@@ -24,11 +23,8 @@ def read_call(conn: sa.Connection, found: Found, *, whole_session: bool, reveal:
 
 
 def read_file(file: Path) -> CallRecord:
-    """A record that `calls export` or `calls show --json` has written; raises `ExportUnreadable`."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    """A record that `calls export` or `calls show --json` has written; raises `ExportUnreadable`, OSError."""
+    content = file.read_bytes()
     return from_zip(content) if zipfile.is_zipfile(file) else from_json(content)
 
 

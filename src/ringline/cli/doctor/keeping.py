@@ -27,7 +27,9 @@ TOO_LITTLE = 200_000_000
 
 def check_folder(data: Path) -> Iterator[Finding]:
     """The data folder: ours to write, nobody else's to read, with room."""
-    existing = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+    existing = next(
+        folder for folder in (data.absolute(), *data.absolute().parents) if os.path.exists(folder)
+    )
     if not existing.is_dir():
         yield fail(f"{existing} is not a folder", "give another --data")
         return
