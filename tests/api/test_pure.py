@@ -121,6 +121,8 @@ class TestFilters:
             ("filter[a][b][c]=x", "10031", "filter[a][b][c]"),
             ("filter[failed]=perhaps", "10026", "filter[failed]"),
             ("filter[created_at][gte]=soon", "10026", "filter[created_at][gte]"),
+            ("filter[created_at][gte]=0001-01-01T00:00:00%2B05:00", "10015", "filter[created_at][gte]"),
+            ("filter[created_at][gte]=9999-12-31T23:59:59-05:00", "10015", "filter[created_at][gte]"),
         ],
     )
     def test_mistakes(self, query: str, code: str, parameter: str) -> None:

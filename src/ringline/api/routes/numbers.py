@@ -36,7 +36,7 @@ class OrderFilters(filters.Filters):
 
     status: Literal["pending", "success", "failure"] | None = None
     customer_reference: str | None = None
-    phone_numbers_count: int | None = None
+    phone_numbers_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     requirements_met: bool | None = Field(None, description="They always are.")
     created_after: filters.Moment | None = Field(None, alias="created_at[gt]")
     created_before: filters.Moment | None = Field(None, alias="created_at[lt]")
