@@ -1,6 +1,6 @@
 """A voice app, written with nothing but the `telnyx` SDK, a webhook server and a WebSocket server.
 
-It answers, greets, records, echoes the caller a second late over its WebSocket, gathers a code, plays a file,
+It answers, records, echoes the caller a second late over its WebSocket, greets, gathers a code, plays a file,
 rings a colleague to announce the caller, and transfers. This file stands alone: copy it and change it.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import base64
 import io
 import json
+import logging
 import math
 import struct
 import wave
@@ -18,8 +19,8 @@ from typing import Any, Self
 import telnyx
 from aiohttp import WSMsgType, web
 
-GREETING = "Welcome to ring line. Say something, and then type your code."
-ANNOUNCEMENT = "You have a caller, whose code is {code}."
+GREETING = "Welcome to ringline. Say something, then type your code."
+ANNOUNCEMENT = "A caller waits, whose code is {code}."
 DIGITS = 4
 
 ECHO_S = 1.0
@@ -30,10 +31,13 @@ CHIME_HZ = (523.0, 659.0, 784.0)
 NOTE_S = 0.4
 
 
-class VoiceApp:
-    """`async with VoiceApp(client, colleague) as app:` listens on loopback; `take_number` makes calls come in.
+log = logging.getLogger("voice app")
 
-    `client` needs its `public_key`, against which webhooks are verified. `colleague` is a SIP URI or a number.
+
+class VoiceApp:
+    """`async with VoiceApp(client, colleague) as app:` listens on loopback; `take_number` brings it calls.
+
+    `client` needs its `public_key`, which verifies webhooks; `colleague` is a SIP URI or a number.
     `on_event(event)` and `on_frame(frame)` are shown everything that comes in.
     """
 
@@ -86,13 +90,15 @@ class VoiceApp:
 
     async def _webhook(self, request: web.Request) -> web.Response:
         try:
-            event = self.client.webhooks.unwrap(await request.text(), headers=request.headers)
+            event: Any = self.client.webhooks.unwrap(await request.text(), headers=request.headers)
         except ValueError:  # not signed with the server's key, or too old
             return web.Response(status=403)
         self.on_event(event)
-        # Nothing is remembered here: what a leg is for travels with it, as its client_state.
-        state = json.loads(base64.b64decode(event.data.payload.client_state or "e30="))
-        await self._follow(event.data.event_type, event.data.payload, state)
+        kind, payload = event.data.event_type, event.data.payload
+        try:
+            await self._follow(kind, payload, _state_of(payload.client_state))
+        except telnyx.UnprocessableEntityError as error:  # most likely the call has ended meanwhile
+            log.warning("nothing follows %s: %s", kind, error)
         return web.Response()
 
     async def _follow(self, event_type: str, event: Any, state: dict[str, str]) -> None:
@@ -185,4 +191,10 @@ def chime() -> bytes:
 
 
 def _state(**members: str) -> str:
+    """What a leg is for, as its client_state: it comes back with each event, so nothing is kept here."""
     return base64.b64encode(json.dumps(members).encode()).decode()
+
+
+def _state_of(client_state: str | None) -> dict[str, str]:
+    found: dict[str, str] = json.loads(base64.b64decode(client_state)) if client_state else {}
+    return found

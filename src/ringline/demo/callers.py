@@ -1,25 +1,27 @@
 """The phones' part in the demo: what they do, what they hear, step by step."""
 
 import asyncio
+import contextlib
 import io
 import time
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import numpy as np
 import soxr
 
-from ringline.core.errors import RinglineError
 from ringline.demo import app as voice_app
 from ringline.demo import checks
 from ringline.demo.checks import Match, Row, Samples
 from ringline.demo.journal import Journal, NotSeen
 from ringline.testing import Heard, Phone, PhoneCall, PhoneError
+from ringline.testing.voice import RATE as VOICE_RATE
 
 CODE = "2580"
-QUESTION = "Hello, is anybody there? I can hear myself."
+QUESTION = "Is anybody there? I can hear myself."
 HELLO = "Hello, this is Alice speaking."
 REPLY = "Hello Alice, nice to hear you."
 CALLER_WAITS = voice_app.ANNOUNCEMENT.format(code=" ".join(CODE))
@@ -37,6 +39,18 @@ RINGS_S = 0.7
 RATE = 8000
 
 
+Words = Mapping[str, Samples]
+"""Each text of `LINES` as the server's engine speaks it, at the rate of the calls."""
+
+
+async def rehearse(phone: Phone) -> Words:
+    """Make the words: this takes time that a call would have to wait for."""
+    return {
+        text: np.asarray(soxr.resample(await phone.voice.say(text, voice), VOICE_RATE, RATE), np.int16)
+        for text, voice in LINES.items()
+    }
+
+
 @dataclass(slots=True)
 class Scene:
     """Who plays, and what came of it so far."""
@@ -46,23 +60,14 @@ class Scene:
     bob: Phone
     number: str
     """SIP URI of the app's number."""
+    words: Words
     rows: list[Row] = field(default_factory=list)
     recording: bytes = b""
-    words: dict[str, Samples] = field(default_factory=dict)
-    """What is said by anybody, at the rate of the calls, as the server's engine speaks it."""
-    _call: PhoneCall | None = None
 
     @property
     def call(self) -> PhoneCall:
         """Alice's call."""
-        assert self._call is not None
-        return self._call
-
-    async def rehearse(self) -> None:
-        """Prepare `words`: making them takes time that a call would have to wait for."""
-        for text, voice in LINES.items():
-            samples = await self.alice.voice.say(text, voice)
-            self.words[text] = np.asarray(soxr.resample(samples, 16000, RATE), np.int16)
+        return self.alice.calls[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +79,25 @@ class Step:
     play: Callable[[Scene], Awaitable[None]]
 
 
-async def perform(scene: Scene, begins: Callable[[Step], None]) -> None:
-    """Play all steps; the first that fails is the last that is played. Everybody hangs up in any case."""
+async def perform(scene: Scene, begins: Callable[[Step], Awaitable[None]]) -> None:
+    """Play all steps; after one that fails, everybody hangs up and the rest is not reached."""
     reached = True
     for step in STEPS:
         if not reached:
             scene.rows.append(checks.failed(step.name, "not reached"))
             continue
-        begins(step)
+        await begins(step)
         try:
             await step.play(scene)
         except (PhoneError, NotSeen) as error:
             scene.rows.append(checks.failed(step.name, str(error)))
             reached = False
-            await _hang_up_all(scene)
+            await _break_off(scene)
 
 
 async def _answer(scene: Scene) -> None:
     began = time.monotonic()
-    scene._call = scene.alice.dial(scene.number)
+    scene.alice.dial(scene.number)
     await scene.call.answered()
     ring_s = time.monotonic() - began
     scene.rows.append(checks.answered("the app answers", scene.call.codec, ring_s))
@@ -113,7 +118,7 @@ async def _echo(scene: Scene) -> None:
     heard = scene.call.heard.since(said_at)
     stream = scene.journal.stream
     scene.rows += [
-        checks.echo("her echo", await _find(heard, said), 0.0, voice_app.ECHO_S),
+        checks.echo("her echo", await _find(heard, said), voice_app.ECHO_S),
         checks.marks("marks", stream.marks_s, voice_app.ECHO_S),
     ]
 
@@ -178,12 +183,7 @@ async def _hang_up(scene: Scene) -> None:
 
 
 async def _recording(scene: Scene) -> None:
-    saved = (await scene.journal.next("call.recording.saved")).payload
-    async with httpx.AsyncClient() as client:
-        answer = await client.get(saved.recording_urls.wav)
-    if answer.status_code != 200:
-        raise NotSeen(f"no recording: its link answered {answer.status_code}")
-    scene.recording = answer.content
+    saved = await _fetch(scene)
     sides = channels(scene.recording)
     wanted_s = (saved.recording_ended_at - saved.recording_started_at).total_seconds()
     left = await _find(sides[0], scene.words[QUESTION])
@@ -192,6 +192,16 @@ async def _recording(scene: Scene) -> None:
         checks.recording_length("recording", sides[0].seconds, wanted_s, len(sides)),
         checks.recording_sides("recorded sides", left, right),
     ]
+
+
+async def _fetch(scene: Scene) -> Any:
+    saved = (await scene.journal.next("call.recording.saved")).payload
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(saved.recording_urls.wav)
+    if answer.status_code != 200:
+        raise NotSeen(f"no recording: its link answered {answer.status_code}")
+    scene.recording = answer.content
+    return saved
 
 
 STEPS = (
@@ -241,13 +251,11 @@ async def _hear_until(call: PhoneCall, seconds: float) -> None:
     await call.until(lambda: call.heard.seconds >= seconds, f"{seconds:.1f} s of sound")
 
 
-async def _hang_up_all(scene: Scene) -> None:
-    """After a failure: end every call, so that what was recorded of them is stored."""
+async def _break_off(scene: Scene) -> None:
+    """End every call; what was recorded until then is kept, to be looked at."""
     for phone in (scene.alice, scene.bob):
         for call in phone.calls:
             call.hang_up()
     if scene.journal.of("call.answered") is not None:
-        try:
-            await scene.journal.next("call.recording.saved", wait_s=5)
-        except RinglineError:
-            return
+        with contextlib.suppress(NotSeen):
+            await _fetch(scene)

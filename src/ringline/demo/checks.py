@@ -15,8 +15,9 @@ Samples = NDArray[np.int16]
 
 PIECE_S = 0.4
 ALIKE = 0.8
-"""Least correlation of a piece of speech with the same piece as it was heard through G.711 and jitter buffers."""
+"""Least correlation of speech with the same speech as it was heard, through G.711 and jitter buffers."""
 
+EARLY_S = 0.1
 LATE_S = 0.35
 """Most that the ways there and back, with a jitter buffer on each, may add to the echo's second."""
 
@@ -68,18 +69,17 @@ def answered(step: str, codec: str, ring_s: float) -> Row:
     return Row(step, f"after {ring_s * 1000:.0f} ms, {codec}", bool(codec))
 
 
-def echo(step: str, match: Match, said_at: float, wanted_s: float) -> Row:
-    """Whether the echo was heard, and when."""
-    late = match.start - said_at
-    ok = match.score >= ALIKE and wanted_s - 0.05 <= late <= wanted_s + LATE_S
-    return Row(step, f"correlation {match.score:.2f}, {late:.2f} s later", ok)
+def echo(step: str, match: Match, wanted_s: float) -> Row:
+    """Whether the echo was heard, and when: `match.start` counts from the first word that was said."""
+    ok = match.score >= ALIKE and wanted_s - EARLY_S <= match.start <= wanted_s + LATE_S
+    return Row(step, f"correlation {match.score:.2f}, {match.start:.2f} s later", ok)
 
 
 def marks(step: str, times_s: Sequence[float], wanted_s: float) -> Row:
     """Whether marks came back when the audio before them had been played."""
     if not times_s:
         return Row(step, "none came back", False)
-    ok = all(wanted_s - 0.05 <= time <= wanted_s + LATE_S for time in times_s)
+    ok = all(wanted_s - EARLY_S <= time <= wanted_s + LATE_S for time in times_s)
     return Row(step, f"{len(times_s)} came back, each after {_between(times_s, 's')}", ok)
 
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ringline.core.log import configure
+from ringline.core.settings import LogSettings
+
 MISSING = 2
 """Exit status where something is not installed that the demo needs."""
 
@@ -36,4 +39,5 @@ def main(
             raise typer.Exit(MISSING)
     from ringline.demo.play import play  # noqa: PLC0415 - needs what was looked for above
 
+    configure(LogSettings(level="error", format="pretty"))
     raise typer.Exit(0 if asyncio.run(play(out, keep=keep, plain=plain, busy=busy)) else 1)

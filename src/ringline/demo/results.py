@@ -1,4 +1,4 @@
-"""What the demo leaves behind: the recording, the timeline, and the call's page with the recording's waveform."""
+"""What the demo leaves behind: recording, timeline, and the call's page with the recording's waveform."""
 
 from pathlib import Path
 
@@ -27,11 +27,9 @@ def write(folder: Path, record: CallRecord, recording: bytes) -> list[Path]:
 def _peaks(record: CallRecord, recording: bytes) -> Peaks:
     if not recording or not record.recordings:
         return {}
-    sides = tuple(
-        tuple(
-            float(np.max(np.abs(part), initial=0)) / 32768
-            for part in np.array_split(side.samples.astype(np.int32), PEAKS)
-        )
+    sides = [
+        [np.max(np.abs(part), initial=0) for part in np.array_split(side.samples.astype(np.int32), PEAKS)]
         for side in channels(recording)
-    )
-    return {record.recordings[0]: sides}
+    ]
+    loudest = max(1, *(peak for side in sides for peak in side))  # the picture is of when, not of how loud
+    return {record.recordings[0]: tuple(tuple(float(peak / loudest) for peak in side) for side in sides)}

@@ -12,12 +12,14 @@ from ringline.cli.lookup import recent_legs
 from ringline.core.clock import SystemClock
 from ringline.timeline.entries import Entry, WebhookAttempted
 from ringline.timeline.export import CallRecord, collect
+from ringline.timeline.readers import webhooks
 
 EVERY_S = 0.25
+SETTLES_WITHIN_S = 3
 
 
 class Watch:
-    """`async with Watch(file, show):` calls `show(record, fresh)` whenever the first call has got new entries."""
+    """`async with Watch(file, show):` calls `show(record, fresh)` when the first session has new entries."""
 
     def __init__(self, file: Path, show: Callable[[CallRecord, list[Entry]], None]) -> None:
         self.record: CallRecord | None = None
@@ -53,6 +55,14 @@ class Watch:
         self._seen.update(map(_key, fresh))
         if fresh:
             self._show(record, fresh)
+
+    async def settled(self) -> None:
+        """Wait until every event is known to be delivered, for a while: an attempt is written after it."""
+        for _ in range(SETTLES_WITHIN_S * 10):
+            await self.look()
+            if self.record and all(one.state == "delivered" for one in webhooks(self.record.entries)):
+                return
+            await asyncio.sleep(0.1)
 
     async def _follow(self) -> None:
         while True:
