@@ -376,6 +376,7 @@ async def test_one_runner_at_a_time_even_when_leases_are_lost(shop: Shop) -> Non
         while running:  # noqa: ASYNC110  # a list has no event
             await asyncio.sleep(0.005)
     assert shop.jobs.counts["lost"] == 1
+    await shop.jobs.stop()
     other.start()  # gives back what its name holds, and runs it
     job = await shop.ends(job_id)
     assert (job.state, job.result) == (JobState.SUCCEEDED, "n2")

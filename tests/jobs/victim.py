@@ -1,6 +1,6 @@
 """A process to be killed: `python -m tests.jobs.victim STORE JOB`; runs until the job has ended.
 
-A job of kind `count` goes in steps from 0 to its `to`; it says each on standard output and saves it as its checkpoint.
+The job goes in steps from 0 to its `to`; it says each on standard output and saves it as checkpoint.
 """
 
 import asyncio

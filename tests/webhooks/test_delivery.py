@@ -559,11 +559,15 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
         conn.exec_driver_sql(f"PRAGMA max_page_count={pages + more}")  # type: ignore[attr-defined]
 
     async def answer(heard: Heard) -> web.StreamResponse:
-        await office.store.tx(limit, 0)
+        if len(office.app.heard) == 1:
+            await office.store.tx(limit, 0)
         return web.Response(status=200, text="x" * 1024)
 
+    await office.delivery.stop(0)
     office.app.answer = answer
     events = [await office.queue(leg=f"leg {number}") for number in range(40)]
+    office.delivery = office.deliverer()
+    office.delivery.start()
     async with asyncio.timeout(20):
         while not office.delivery.counts["store_errors"]:  # noqa: ASYNC110  # a counter has no event
             await asyncio.sleep(0.01)

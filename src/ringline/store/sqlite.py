@@ -114,7 +114,11 @@ def _in_savepoint(conn: sa.Connection, one: Transaction) -> None:
         if refusal := unavailable(one.error):
             refusal.__cause__ = one.error
             one.fail(refusal)
-        conn.exec_driver_sql("ROLLBACK TO one")
+        try:
+            conn.exec_driver_sql("ROLLBACK TO one")
+        except sa.exc.DBAPIError as error:
+            # SQLite may end a transaction by itself when the disk is full (lang_transaction.html §2.3).
+            raise refusal or error from error
     conn.exec_driver_sql("RELEASE one")
 
 
