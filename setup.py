@@ -11,26 +11,23 @@ DRIVER = Path("src/ringline/media/io_native.py")
 
 
 def extensions() -> list[Extension]:
-    """One optional extension per module that has C types beside it."""
+    """One extension per module that has C types beside it; the build goes on without those that fail."""
     if os.environ.get("RINGLINE_PURE", "") not in {"", "0"}:
         return []
     sources = [path for path in sorted(CORE.glob("*.py")) if path.with_suffix(".pxd").exists()]
-    sources.append(DRIVER)
-    modules = [
-        Extension(
-            ".".join(path.with_suffix("").parts[1:]),
-            [path.as_posix()],
-            extra_compile_args=["-O2"],
-            optional=True,
-        )
-        for path in sources
-    ]
-    return cythonize(
-        modules,
+    modules = cythonize(
+        [
+            Extension(".".join(path.with_suffix("").parts[1:]), [path.as_posix()], extra_compile_args=["-O2"])
+            for path in [*sources, DRIVER]
+        ],
         include_path=["src"],
         language_level=3,
         compiler_directives={"show_performance_hints": False},
     )
+    for module in modules:
+        # Set here because cythonize does not carry it over.
+        module.optional = True
+    return modules
 
 
 setup(ext_modules=extensions())
