@@ -1,15 +1,16 @@
 """Octets that a hostile network might send; run as a program under sanitizers."""
 
+import asyncio
 import os
 import random
 import sys
-import threading
-import time
 
+from ringline.core.clock import SystemClock
+from ringline.core.ids import Ids
 from ringline.media.core import rtcp
 from ringline.media.core.kinds import Codec, Command, Direction, Packet
-from ringline.media.core.ring import Records
 from ringline.media.core.rtp import RtpPacket, serialize
+from ringline.media.plane import MediaPlane, RemoteMedia
 from tests.media.rig import MS, Rig, at_port
 
 SOURCES = (at_port(4000), at_port(4001), at_port(9999), 0, (1 << 48) - 1)
@@ -73,32 +74,50 @@ def receive(seed: int, rounds: int) -> Rig:
     return rig
 
 
-def ring(records: int) -> None:
-    """One thread writes, another reads; every record arrives whole and in order."""
-    shared = Records(64)
-
-    def write() -> None:
-        n = 0
-        while n < records:
-            n += shared.put(n, n, n, n, n, n, n, n)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    expected = 0
-    while expected < records:
-        record = shared.get()
-        if record is None:
-            time.sleep(0)
-            continue
-        assert record == (expected,) * 8
-        expected += 1
-    writer.join()
+async def plane(rounds: int) -> None:
+    """Everything that Python and the media thread share, used by both at once."""
+    media = MediaPlane(
+        clock=SystemClock(),
+        ids=Ids.seeded(1),
+        bind="127.0.0.1",
+        ports=range(44000, 44100),
+        driver="native",
+        on_event=lambda _event: None,
+        capacity=16,
+    )
+    await media.start()
+    for n in range(rounds):
+        legs = [f"{n}-{i}" for i in range(4)]
+        local = [media.open_leg(leg) for leg in legs]
+        for i, leg in enumerate(legs):
+            to = local[i ^ 1]
+            codec, kind = (("PCMU", 0), ("G722", 9))[n & 1]
+            media.set_remote(leg, RemoteMedia(to.address, to.port, codec, kind, dtmf_payload_type=101))
+            tap = media.open_tap(leg, "t", inbound=True, outbound=True, codec="L16", rate=24000)
+            tap.set_wakeup(tap.drain)
+            inject = media.open_inject(leg, "s", codec="PCMU", rate=8000, target="both")
+            inject.write(bytes(range(256)) * 300)
+            inject.mark("m")
+            media.play(leg, "p").write(bytes(60_000))
+            media.play(leg, "o", overlay=True).write(bytes(6_000))
+            media.tone(leg, "us")
+            media.send_dtmf(leg, "12#", 60, "rfc4733" if i & 1 else "inband")
+        media.bridge(legs[0], legs[2])
+        await asyncio.sleep(0.3)
+        for leg in legs:
+            media.tone(leg, "uk")
+            media.stop_playout(leg, "p")
+            media.stop_all(leg, overlay=True)
+        await asyncio.sleep(0.1)
+        for leg in legs:
+            media.close_leg(leg)
+    await media.stop()
 
 
 if __name__ == "__main__":
     rounds = int(os.environ.get("ROUNDS", "20000"))
-    if "ring" in sys.argv:
-        ring(rounds)
+    if "plane" in sys.argv:
+        asyncio.run(plane(rounds // 1000))
     else:
         receive(int(os.environ.get("SEED", "1")), rounds)
     sys.stdout.write("clean\n")

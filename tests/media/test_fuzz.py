@@ -30,10 +30,6 @@ def test_no_datagram_does_harm(seed: int) -> None:
     assert receiver.latch.strangers > 0
 
 
-def test_records_cross_threads_whole() -> None:
-    fuzz.ring(500)
-
-
 def build(folder: Path, sanitizer: str) -> None:
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     for name in ("setup.py", "pyproject.toml"):
@@ -53,7 +49,7 @@ def build(folder: Path, sanitizer: str) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("sanitizer", "library", "arguments"),
-    [("address", "libasan.so", []), ("thread", "libtsan.so", ["ring"])],
+    [("address", "libasan.so", []), ("thread", "libtsan.so", ["plane"])],
 )
 def test_sanitizers_find_nothing(tmp_path: Path, sanitizer: str, library: str, arguments: list[str]) -> None:
     build(tmp_path, sanitizer)

@@ -43,7 +43,7 @@ class _RingReader:
     def __init__(self, ring: Ring, close: Callable[[], None]) -> None:
         self._ring = ring
         self._close = close
-        self._wakeup: Callable[[], None] | None = None
+        self._wakeup: Callable[[], object] | None = None
         self._open = True
         self.rate = int(ring.rate)
 
@@ -52,7 +52,7 @@ class _RingReader:
         """Frames that found the ring full."""
         return int(self._ring.dropped)
 
-    def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
+    def set_wakeup(self, wakeup: Callable[[], object] | None) -> None:
         """Call `wakeup` in the loop when frames wait; once per `drain`, not once per frame."""
         self._wakeup = wakeup
         if wakeup is not None and self._open and len(self._ring):
