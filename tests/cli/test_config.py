@@ -39,16 +39,16 @@ def test_every_setting_is_shown_with_its_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["--json", "--toml", None])
 def test_secrets_are_masked_in_every_form(form: str | None) -> None:
     environ = {
-        "RINGLINE_API_KEY": "KEYsecret",
-        "RINGLINE_SPEECH_REMOTE_KEY": "sk-secret",
-        "RINGLINE_STORE_URL": "postgresql+psycopg://me:secret@db.example/ringline",
-        "RINGLINE_STORAGE_URL": "s3://bucket?secret_access_key=secret",
+        "RINGLINE_API_KEY": "KEYhush",
+        "RINGLINE_SPEECH_REMOTE_KEY": "sk-hush",
+        "RINGLINE_STORE_URL": "postgresql+psycopg://me:hush@db.example/ringline",
+        "RINGLINE_STORAGE_URL": "s3://bucket?region=eu-west-1&secret_access_key=hush",
     }
     said = ringline("config", *([form] if form else []), environ=environ)
     assert said.status == 0
-    assert "secret" not in said.out
+    assert "hush" not in said.out
     assert "postgresql+psycopg://me:***@db.example/ringline" in said.out
-    assert "s3://bucket?***" in said.out
+    assert "s3://bucket?region=eu-west-1&secret_access_key=***" in said.out
 
 
 def test_the_table_is_for_people() -> None:

@@ -3,7 +3,7 @@
 import os
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from ringline.cli.doctor import keeping, machine
 from ringline.cli.doctor.findings import Finding, Level
-from ringline.core.settings import CallSettings, Settings, SpeechSettings, StoreSettings
+from ringline.core.settings import CallSettings, Settings, SpeechSettings, StorageSettings, StoreSettings
 from ringline.store.tables import server_secrets
+from tests.storage.s3 import S3
 
 from . import story
 from .command import ringline
@@ -135,6 +136,42 @@ def test_a_database_that_is_not_there_keeps_its_password_to_itself(tmp_path: Pat
     assert "me:***@127.0.0.1" in finding.text
 
 
+@pytest.fixture
+async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S3]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "access")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    server = S3()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def test_objects_in_s3_are_written_and_taken_away(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data=tmp_path, storage=StorageSettings(url=f"s3://bucket/calls?endpoint={s3.url}"))
+    finding = await keeping.check_objects(settings)
+    assert finding.level is Level.OK
+    assert finding.text.endswith("written and deleted")
+    assert s3.objects == {}
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody else")
+    refused = await keeping.check_objects(settings)
+    assert refused.level is Level.FAIL
+    assert "AWS_SECRET_ACCESS_KEY" in refused.advice
+
+
+async def test_objects_in_a_folder_need_no_visit(tmp_path: Path) -> None:
+    assert (await keeping.check_objects(Settings(data=tmp_path))).level is Level.OK
+    assert os.listdir(tmp_path) == []
+
+
+async def test_an_object_store_that_is_none(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, storage=StorageSettings(url="ftp://bucket"))
+    finding = await keeping.check_objects(settings)
+    assert finding.level is Level.FAIL
+    assert "is not s3://" in finding.text
+
+
 def test_speech_from_elsewhere_counts(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, speech=SpeechSettings(remote_url="http://tts.example/v1"))
     finding = keeping.check_speech(settings)
@@ -157,7 +194,17 @@ def test_the_whole_report(tmp_path: Path) -> None:
     said = ringline("doctor", "--data", tmp_path, environ=free)
     assert said.status == 0, said.out
     subjects = {line.split()[1] for line in said.lines[:-1] if not line.startswith(" ")}
-    assert subjects == {"ports", "addresses", "exposure", "clock", "media", "kernel", "data", "speech"}
+    assert subjects == {
+        "ports",
+        "addresses",
+        "exposure",
+        "clock",
+        "media",
+        "kernel",
+        "data",
+        "objects",
+        "speech",
+    }
     assert said.lines[-1].endswith(" 0 failed")
 
     broken = ringline(

@@ -33,13 +33,13 @@ class Letters:
     """Short names of legs: A, B, … in the order in which they began."""
 
     def __init__(self, record: CallRecord) -> None:
-        order = list(readers.by_leg(record.entries)) or [leg.leg_id for leg in record.legs]
+        order = list(dict.fromkeys([*readers.by_leg(record.entries), *(leg.leg_id for leg in record.legs)]))
         self._letters = {leg_id: _letter(number) for number, leg_id in enumerate(order)}
         self.several = len(order) > 1
 
     def of(self, leg_id: str) -> str:
         """The letter of a leg."""
-        return self._letters.get(leg_id, "?")
+        return self._letters[leg_id]
 
 
 def heads(record: CallRecord) -> list[str]:

@@ -1,6 +1,7 @@
 """`ringline config`: the effective settings."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ringline.cli.output import columns, print_json
 from ringline.core.settings import PREFIX, Settings, names, variable
 
 MASK = "***"
+SECRET_MEMBER = re.compile(r"([^&=]*(?:key|secret|token|password|sig)[^&=]*=)[^&]+", re.IGNORECASE)
 NO_SETTINGS = ("RINGLINE_PURE", "RINGLINE_TEST_")
 """Variables that are not read by the server: of the build and of the tests."""
 Value = str | int | float | bool | list[str]
@@ -83,6 +85,14 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
+def without_secrets(url: str) -> str:
+    """A URL whose password, and query members that are named like secrets, are masked."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}:{MASK}@{host}" if at and ":" in user else parts.netloc
+    return urlunsplit(parts._replace(netloc=netloc, query=SECRET_MEMBER.sub(rf"\1{MASK}", parts.query)))
+
+
 def to_toml(found: list[Effective]) -> str:
     """A settings file that says the same; ends with a newline."""
     lines: list[str] = []
@@ -120,7 +130,7 @@ def _masked(name: str, value: object) -> Value:
         case SecretStr():
             return MASK if value.get_secret_value() else ""
         case str() if "://" in value:
-            return _without_secrets(value)
+            return without_secrets(value)
         case Path():
             return str(value)
         case bool() | int() | float() | str():
@@ -129,17 +139,6 @@ def _masked(name: str, value: object) -> Value:
             return [str(one) for one in value]
         case _:
             raise TypeError(f"setting {name} has a value of an unknown kind: {type(value).__name__}")
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    netloc = parts.netloc
-    user, at, host = netloc.rpartition("@")
-    if at and ":" in user:
-        netloc = f"{user.partition(':')[0]}:{MASK}@{host}"
-    return (
-        urlunsplit(parts._replace(netloc=netloc, query=MASK if parts.query else "")) if parts.netloc else url
-    )
 
 
 def _source(

@@ -45,7 +45,7 @@ def doctor(
 
 
 def examine(settings: Settings) -> list[Report]:
-    """Everything that can be checked without an app; changes nothing."""
+    """Everything that can be checked without an app; what it writes it takes back."""
     misspelled = [warn(text, "correct its name, or unset it") for text in unknown_variables(os.environ)]
     return [
         *([Report("settings", misspelled)] if misspelled else []),
@@ -56,6 +56,7 @@ def examine(settings: Settings) -> list[Report]:
         Report("media", [machine.check_engine(), machine.check_priority()]),
         Report("kernel", [machine.check_buffers(), machine.check_descriptors(settings)]),
         Report("data", [*keeping.check_folder(settings.data), keeping.check_store(settings)]),
+        Report("objects", [asyncio.run(keeping.check_objects(settings))]),
         Report("speech", [keeping.check_models(settings), keeping.check_speech(settings)]),
     ]
 

@@ -1,5 +1,6 @@
 """What ringline keeps: the data folder, the disk, the store, models and speech engines."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ringline.cli.config import without_secrets
 from ringline.cli.database import Database, newest_schema, store_file, store_url
 from ringline.cli.doctor.findings import Finding, fail, ok, warn
 from ringline.cli.output import size
@@ -17,25 +19,26 @@ from ringline.core.settings import Settings
 from ringline.inference.registry import load_registry
 from ringline.inference.weights import list_models
 from ringline.speech.engines.speaker import espeak_speaker, piper_speaker
+from ringline.storage.objects import ObjectStore, new_key
 from ringline.store.keys import server_secret
 from ringline.workers.admission import Limits
 
 LITTLE = 2_000_000_000
 """Bytes: a few days of recordings (a stereo WAV minute is 1.9 MB)."""
 TOO_LITTLE = 200_000_000
+S3_WITHIN_S = 15.0
 
 
 def check_folder(data: Path) -> Iterator[Finding]:
     """The data folder: ours to write, nobody else's to read, with room."""
-    existing = next(
-        folder for folder in (data.absolute(), *data.absolute().parents) if os.path.exists(folder)
-    )
+    wanted = data.absolute()
+    existing = next(folder for folder in (wanted, *wanted.parents) if os.path.exists(folder))
     if not existing.is_dir():
         yield fail(f"{existing} is not a folder", "give another --data")
         return
     if not os.access(existing, os.W_OK | os.X_OK):
         yield fail(f"{existing} cannot be written by user {os.geteuid()}", f"chown {os.geteuid()} {existing}")
-    elif existing != data.absolute():
+    elif existing != wanted:
         yield ok(f"data folder {data} will be made at the first start")
     elif data.stat().st_mode & 0o007:
         yield warn(
@@ -78,6 +81,30 @@ def check_store(settings: Settings) -> Finding:
         if database is not None:
             database.close()
     return ok(f"store {shown}: reachable, writable, schema {schema}")
+
+
+async def check_objects(settings: Settings) -> Finding:
+    """Where recordings go: an object is written to S3 and taken away again; a folder was checked before."""
+    url = settings.storage.url
+    if not url:
+        return ok(f"recordings and media go to {settings.data / 'objects'}")
+    shown = without_secrets(url)
+    try:
+        objects = ObjectStore.open(url, settings.data / "objects")
+        key = new_key(Ids(), "files", "txt")
+        async with asyncio.timeout(S3_WITHIN_S):
+            await objects.put(key, b"ringline doctor")
+            await objects.delete(key)
+    except TimeoutError:
+        return fail(
+            f"{shown} does not answer within {S3_WITHIN_S:g} s", "is the endpoint right, and reachable?"
+        )
+    except RinglineError as error:
+        return fail(
+            f"{shown}: {error}",
+            "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set, and may they write there?",
+        )
+    return ok(f"recordings and media go to {shown}: written and deleted")
 
 
 def check_models(settings: Settings) -> Finding:
