@@ -149,7 +149,7 @@ def test_payloads_of_a_stream_are_decoded_and_brought_to_the_legs_rate() -> None
 def test_ten_minutes_are_the_limit() -> None:
     inject = Player(Channel.INJECT).inject()
     for _ in range(20):
-        assert inject.write(bytes(240_000))
+        assert inject.write_pcm(bytes(480_000))
     assert inject.backlog_ms == MOST_BACKLOG_MS
     assert not inject.write(b"\xff")
     assert not inject.write_pcm(b"\0\0")
