@@ -29,6 +29,8 @@ def of_command(command: Command) -> e.AnyBody:
 def of_input(leg: Leg, event: i.Input) -> Iterator[e.AnyBody]:
     """What an input leaves on the timeline; SIP messages and stream frames are noted where they pass."""
     match event:
+        case i.Arrived():
+            yield e.StateChanged(leg.state.value)
         case i.Answered(codec, rate, _, remote):
             yield e.MediaSettled(f"{codec}/{rate}", remote)
         case i.PlayoutStarted(playout):
