@@ -7,8 +7,9 @@ from benchmarks.engines import Engine, Floor, Ringline, Window
 from benchmarks.report import Result, Table, verdict
 
 HEADS = (
-    "calls", "engine", "CPU % of a core/call", "of it control", "× floor", "jitter ms p50 / p99 / max", "gaps > 40 ms",
-    "sound %", "phone → app ms p50 / p99", "there and back ms p50 / p99", "kB/call", "other load",
+    "calls", "engine", "CPU % of a core/call", "of it control", "× floor", "jitter ms p50 / p99 / max",
+    "gaps > 40 ms", "sound %", "phone → app ms p50 / p99", "there and back ms p50 / p99", "kB/call",
+    "other load",
 )  # fmt: skip
 
 
