@@ -75,6 +75,7 @@ class PhoneCall:
         self._codecs = tuple(codecs)
         self._negotiation = Negotiation(phone.ids.u32())
         self._selected: Selected | None = None
+        self._answer = b""
         self._heard: Heard | None = None
         self._tap: Tap | None = None
         self._playing = 0
@@ -89,12 +90,13 @@ class PhoneCall:
         """Send 180."""
         self.phone.endpoint.ring(self.handle)
 
+    def progress(self) -> None:
+        """Send 183 with media: the caller can hear us before the answer."""
+        self.phone.endpoint.ring(self.handle, 183, self._agree())
+
     def answer(self, headers: Sequence[sip.SipHeader] = ()) -> None:
         """Accept a call that came in."""
-        assert self.incoming is not None
-        answer, selected = self._negotiation.answer(self.incoming.sdp, self._codecs, *self._where())
-        self.phone.endpoint.accept(self.handle, answer, headers)
-        self._settle(selected)
+        self.phone.endpoint.accept(self.handle, self._agree(), headers)
         self._answered.set()
         self._notify()
 
@@ -249,6 +251,16 @@ class PhoneCall:
             case _:
                 pass
         self._notify()
+
+    def _agree(self) -> bytes:
+        """Our answer to the INVITE's offer: 183 and 200 carry the same."""
+        assert self.incoming is not None
+        if not self._answer:
+            self._answer, selected = self._negotiation.answer(
+                self.incoming.sdp, self._codecs, *self._where()
+            )
+            self._settle(selected)
+        return self._answer
 
     def _reoffered(self, sdp: bytes) -> None:
         if not sdp:
