@@ -40,8 +40,8 @@ CHAR = 6.2
 STYLE = """
 :root{--bg:#fff;--ink:#1c1e21;--dim:#6a707a;--line:#e3e4e8;--blue:#2f6fdb;--green:#2b8a4b;--red:#c9352b;
 --amber:#b7791f;--violet:#7a4fc9;--teal:#13808c}
-@media (prefers-color-scheme:dark){:root{--bg:#14161a;--ink:#e6e8ec;--dim:#8f97a3;--line:#2c3038;--blue:#6ea4ff;
---green:#5fc984;--red:#ff7b72;--amber:#e3b341;--violet:#b491ff;--teal:#56c4cf}}
+@media (prefers-color-scheme:dark){:root{--bg:#14161a;--ink:#e6e8ec;--dim:#8f97a3;--line:#2c3038;
+--blue:#6ea4ff;--green:#5fc984;--red:#ff7b72;--amber:#e3b341;--violet:#b491ff;--teal:#56c4cf}}
 .bg{fill:var(--bg)} text{fill:var(--ink);font:11px system-ui,sans-serif} .dim{fill:var(--dim)}
 .name{fill:var(--dim);font-weight:600} line{stroke:var(--line)}
 .state{fill:var(--dim);fill-opacity:.16} .up{fill:var(--green);fill-opacity:.3} .sip{fill:var(--dim)}
@@ -111,7 +111,8 @@ def recorded(folder: Path) -> NDArray[np.float64]:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, sound.getnchannels())
         step = sound.getframerate() // 50
     loud = np.abs(samples.astype(np.float64)).max(axis=1)
-    return loud[: len(loud) // step * step].reshape(-1, step).max(axis=1) / 32768
+    peaks: NDArray[np.float64] = loud[: len(loud) // step * step].reshape(-1, step).max(axis=1) / 32768
+    return peaks
 
 
 class Drawing:
@@ -128,7 +129,7 @@ class Drawing:
         return LEFT + (WIDTH - LEFT - RIGHT) * ((at - self._start) / timedelta(seconds=1)) / self._length
 
     def lane(self, name: str, marks: Sequence[tuple[datetime, datetime | None, str, str]]) -> None:
-        """Marks of (start, end or None for a tick, label, style); labels that would overlap go one row down."""
+        """Marks of (start, end or None for a tick, label, style); what would overlap goes one row down."""
         free: list[float] = []
         for start, end, label, style in marks:
             left, right = self.x(start), self.x(end) if end else self.x(start) + 3
@@ -145,7 +146,7 @@ class Drawing:
         up = [f"{x:.1f} {middle - height * p:.1f}" for x, p in zip(xs, peaks, strict=True)]
         down = [f"{x:.1f} {middle + height * p:.1f}" for x, p in zip(xs, peaks, strict=True)]
         self._parts += [
-            f'<rect class="rec" x="{xs[0]:.1f}" y="{self._y}" width="{xs[-1] - xs[0]:.1f}" height="30" rx="3"/>',
+            f'<rect class="rec" x="{xs[0]:.1f}" y="{self._y}" width="{xs[-1] - xs[0]:.1f}" height="30"/>',
             f'<path class="wave" d="M{"L".join([*up, *reversed(down)])}Z"/>',
         ]
         self._close(name, 32)
@@ -171,7 +172,7 @@ class Drawing:
         late = left + 8 + CHAR * len(label) > WIDTH
         at, anchor = (left - 3, ' text-anchor="end"') if late else (left + 6, "")
         self._parts.append(
-            f'<rect class="{style}" x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="{ROW - 5}" rx="3"/>'
+            f'<rect class="{style}" x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="15" rx="3"/>'
             f'<text x="{at:.1f}" y="{y + 11.5:.1f}"{anchor}>{escape(label)}</text>'
         )
 
