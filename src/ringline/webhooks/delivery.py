@@ -186,13 +186,10 @@ class Delivery:
             self._signers[account_id] = Signer(seed)
         for one in claimed:
             try:
-                target, progress = (
-                    msgspec.convert(one.target, Target),
-                    msgspec.convert(one.progress, Progress),
-                )
-            except (
-                msgspec.ValidationError
-            ) as error:  # another version's; it comes back when its lease is over
+                target = msgspec.convert(one.target, Target)
+                progress = msgspec.convert(one.progress, Progress)
+            except msgspec.ValidationError as error:
+                # Another version's: it is left alone and comes back when its lease is over.
                 self.counts["faults"] += 1
                 _log.error("delivery not readable", delivery_id=one.id, error=str(error))
             else:
