@@ -61,7 +61,7 @@ def check_store(settings: Settings) -> Finding:
     url = store_url(settings)
     shown = url.render_as_string(hide_password=True)
     file = store_file(url)
-    if file is not None and not file.exists():
+    if file is not None and not os.path.exists(file):
         return ok(f"store {shown}: there will be one at the first start")
     database: Database | None = None
     try:
