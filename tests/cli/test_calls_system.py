@@ -88,10 +88,11 @@ async def test_show_tells_the_story(call: Call) -> None:
     assert "  The caller ended it: normal_clearing" in "\n".join(said.lines[:8])
     assert any(line.startswith("  PCMU/8000") and "packets in" in line for line in said.lines[:8])
     ladder = section(said, "SIP")
+    invite = next(number for number, row in enumerate(ladder) if "──▶ ringline  INVITE sip:" in row)
     answer = next(number for number, row in enumerate(ladder) if "◀── ringline  200 OK (INVITE)" in row)
     ack = next(number for number, row in enumerate(ladder) if "──▶ ringline  ACK sip:" in row)
     bye = next(number for number, row in enumerate(ladder) if "──▶ ringline  BYE sip:" in row)
-    assert answer < ack < bye
+    assert invite < answer < ack < bye
 
     webhooks = section(said, "Webhooks")
     assert [row.split()[1] for row in webhooks[1:]] == [
