@@ -1,20 +1,21 @@
 """SIP by hand: messages as text, sockets without a stack, so that a test can say what no phone would."""
 
 import asyncio
+import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 STATUS = re.compile(rb"SIP/2\.0 (\d{3}) ")
 LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
-def offer(port: int = 9, payload_type: int = 0) -> bytes:
-    """SDP of a phone that speaks PCMU and waits on `port`."""
+def offer(port: int = 9) -> bytes:
+    """SDP of a phone that speaks PCMA and waits on `port`."""
     return (
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP {payload_type}\r\na=rtpmap:0 PCMU/8000\r\n"
+        f"m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
     ).encode()
 
 
@@ -30,6 +31,7 @@ def request(
     user: str = "raw",
     branch: str = "",
     to_tag: str = "",
+    contact: int = 9,
 ) -> bytes:
     """A request outside a dialog, or inside one whose far tag is `to_tag`."""
     call_id = call_id or secrets.token_hex(8)
@@ -38,7 +40,7 @@ def request(
         f"Via: SIP/2.0/{transport} 127.0.0.1:9;rport;branch=z9hG4bK{branch or secrets.token_hex(8)}\r\n"
         f"Max-Forwards: 70\r\nFrom: <sip:{user}@127.0.0.1>;tag=t{call_id}\r\n"
         f"To: <{uri}>{';tag=' + to_tag if to_tag else ''}\r\n"
-        f"Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{user}@127.0.0.1:9>\r\n{extra}"
+        f"Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{user}@127.0.0.1:{contact}>\r\n{extra}"
     )
     kind = "Content-Type: application/sdp\r\n" if body else ""
     return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -48,6 +50,16 @@ def header(message: bytes, name: str) -> str:
     """The first value of a header, or nothing."""
     found = re.search(rf"^{name}[ \t]*:[ \t]*(.*?)\r?$", message.decode(errors="replace"), re.I | re.M)
     return found[1] if found else ""
+
+
+def reply(asked: bytes, status: str = "200 OK") -> bytes:
+    """The response to a request."""
+    echoed = [
+        line
+        for line in asked.decode(errors="replace").split("\r\n")
+        if re.match(r"(via|from|to|call-id|cseq)[ \t]*:", line, re.I)
+    ]
+    return "\r\n".join([f"SIP/2.0 {status}", *echoed, "Content-Length: 0", "", ""]).encode()
 
 
 def status_of(message: bytes) -> int:
@@ -62,22 +74,27 @@ class Wire:
     def __init__(self) -> None:
         self.heard: list[bytes] = []
         self._changed = asyncio.Event()
-        self._send: asyncio.DatagramTransport | asyncio.StreamWriter | None = None
+        self._send: Callable[[bytes], object] = lambda _data: None
         self.closed = False
+        self.port = 0
+        """Our own port."""
 
     def send(self, data: bytes) -> None:
         """Send these bytes as they are."""
-        if isinstance(self._send, asyncio.DatagramTransport):
-            self._send.sendto(data)
-        elif self._send is not None:
-            self._send.write(data)
+        self._send(data)
 
     async def answer(self, call_id: str, least: int = 200, wait_s: float = 10) -> bytes:
         """The first response of `least` or more to this Call-ID."""
+        return await self.first(
+            lambda message: status_of(message) >= least and header(message, "Call-ID") == call_id, wait_s
+        )
+
+    async def first(self, wanted: Callable[[bytes], bool], wait_s: float = 10) -> bytes:
+        """The first message that is wanted, come or to come."""
         async with asyncio.timeout(wait_s):
             while True:
                 for message in self.heard:
-                    if header(message, "Call-ID") == call_id and status_of(message) >= least:
+                    if wanted(message):
                         return message
                 self._changed.clear()
                 await self._changed.wait()
@@ -85,11 +102,18 @@ class Wire:
     async def is_alive(self, uri: str, transport: str) -> bool:
         """Whether OPTIONS is still answered."""
         call_id = secrets.token_hex(8)
-        self.send(request("OPTIONS", uri, transport=transport, call_id=call_id))
-        return status_of(await self.answer(call_id)) in (200, 404)
+        asked = request("OPTIONS", uri, transport=transport, call_id=call_id)
+        for _ in range(10):  # a datagram may be lost where many come; RFC 3261 §17.1.2 has a client repeat it
+            self.send(asked)
+            with contextlib.suppress(TimeoutError):
+                answer = await self.answer(call_id, wait_s=1 if transport == "UDP" else 10)
+                return status_of(answer) in (200, 404)
+        return False
 
     def _hear(self, message: bytes) -> None:
         self.heard.append(message)
+        if message.startswith(b"BYE "):
+            self.send(reply(message))
         self._changed.set()
 
 
@@ -105,14 +129,15 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def udp(address: str) -> AsyncIterator[Wire]:
-    """A UDP socket to `host:port`."""
+async def udp(address: str, source: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    """A UDP socket at `source` to `host:port`."""
     host, _, port = address.rpartition(":")
     wire = Wire()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(wire), remote_addr=(host, int(port))
+        lambda: _Datagrams(wire), local_addr=(source, 0), remote_addr=(host, int(port))
     )
-    wire._send = transport
+    wire._send = transport.sendto
+    wire.port = int(transport.get_extra_info("sockname")[1])
     try:
         yield wire
     finally:
@@ -125,7 +150,7 @@ async def tcp(address: str) -> AsyncIterator[Wire]:
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     wire = Wire()
-    wire._send = writer
+    wire._send = writer.write
 
     async def read() -> None:
         kept = b""
