@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -57,6 +59,14 @@ class Engine:
         self.calls = calls
         self.phones = phones
         self.app = app
+
+    def pause(self) -> None:
+        """Stand still while others are measured."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """The inverse."""
+        os.kill(self.pid, signal.SIGCONT)
 
     async def window(self, seconds: float) -> Window:
         """Let the phones speak and measure; they are quiet before and after."""
