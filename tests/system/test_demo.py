@@ -89,8 +89,8 @@ async def test_a_busy_phone_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     ran = await demo("--out", str(tmp_path), "--busy")
     assert ran.status == 1, ran.output
     failed = {step: said for step, said in ran.rows.items() if said.startswith("FAILED")}
-    assert failed.pop("it dials Bob") == "FAILED bob's phone refused the call: 486"
-    assert set(failed.values()) == {"FAILED not reached"}
+    assert failed.pop("it dials Bob") == "FAILED bob's phone refused the call: 486", ran.output
+    assert set(failed.values()) == {"FAILED not reached"}, ran.output
     assert ran.rows["digits"].startswith("ok ")
     assert "user_busy by callee, SIP 486" in ran.output
     assert json.loads((tmp_path / "timeline.json").read_bytes())["legs"]

@@ -16,7 +16,7 @@ import soxr
 from ringline.demo import app as voice_app
 from ringline.demo import checks
 from ringline.demo.checks import Match, Row, Samples
-from ringline.demo.journal import Journal, NotSeen
+from ringline.demo.journal import WAIT_S, Journal, NotSeen
 from ringline.testing import Heard, Phone, PhoneCall, PhoneError
 from ringline.testing.voice import RATE as VOICE_RATE
 
@@ -98,7 +98,7 @@ async def perform(scene: Scene, begins: Callable[[Step], Awaitable[None]]) -> No
 async def _answer(scene: Scene) -> None:
     began = time.monotonic()
     scene.alice.dial(scene.number)
-    await scene.call.answered()
+    await scene.call.answered(WAIT_S)
     ring_s = time.monotonic() - began
     scene.rows.append(checks.answered("the app answers", scene.call.codec, ring_s))
 
@@ -149,7 +149,7 @@ async def _announce(scene: Scene) -> None:
     answered_at = time.monotonic()
     told = await scene.journal.next("call.answered", to=scene.bob.uri)
     hangup = await scene.journal.next("call.hangup", to=scene.bob.uri)
-    await called.ended()
+    await called.ended(WAIT_S)
     match = await _find(called.heard, scene.words[CALLER_WAITS])
     scene.rows += [
         checks.dialled("it dials Bob", RINGS_S, told.at - answered_at, hangup.payload.hangup_cause),
@@ -176,7 +176,7 @@ async def _hang_up(scene: Scene) -> None:
     scene.call.hang_up()
     ended = await scene.journal.next("call.hangup", call_control_id=caller.payload.call_control_id)
     other = scene.bob.calls[-1]
-    await other.ended()
+    await other.ended(WAIT_S)
     scene.rows.append(
         checks.ended("all hang up", ended.payload.hangup_cause, ended.payload.hangup_source, other.ended_by)
     )
@@ -229,7 +229,7 @@ def channels(data: bytes) -> list[Heard]:
 
 async def _taken(phone: Phone) -> PhoneCall:
     """The next call of a phone, answered after it has rung for a while."""
-    call = await phone.next_call()
+    call = await phone.next_call(WAIT_S)
     if call.over:
         raise PhoneError(f"{phone.user}'s phone refused the call: {phone.refusal}")
     call.ring()
@@ -248,7 +248,8 @@ async def _hear(call: PhoneCall, seconds: float) -> None:
 
 
 async def _hear_until(call: PhoneCall, seconds: float) -> None:
-    await call.until(lambda: call.heard.seconds >= seconds, f"{seconds:.1f} s of sound")
+    """Listen so far, or to the end of the call: what is missing then is for the check to say."""
+    await call.until(lambda: call.over or call.heard.seconds >= seconds, f"{seconds:.1f} s of sound", WAIT_S)
 
 
 async def _break_off(scene: Scene) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ringline.core.errors import RinglineError
 
-WAIT_S = 15.0
+WAIT_S = 20.0
+"""Longest that anything may take; nothing does on a machine that is not busy with something else."""
 
 
 class NotSeen(RinglineError):
