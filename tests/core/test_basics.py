@@ -1,11 +1,12 @@
 """Clock, ids, log masking."""
 
+import os
 from datetime import timedelta
 
 import pytest
 
 from ringline.core.clock import SystemClock, VirtualClock
-from ringline.core.ids import Ids
+from ringline.core.ids import Ids, SystemRandomness
 from ringline.core.log import mask
 
 pytestmark = pytest.mark.unit
@@ -52,3 +53,24 @@ def test_secrets_do_not_reach_the_log() -> None:
         "leg": "l",
         "auth_token": "…",
     }
+
+
+def test_random_bytes_come_once_each() -> None:
+    source = SystemRandomness()
+    drawn = b"".join(source.randbytes(n) for n in (16, 5000, 4, 4090, 16))
+    assert len(drawn) == 9126
+    pieces = [drawn[start : start + 8] for start in range(0, len(drawn) - 8, 8)]
+    assert len(set(pieces)) == len(pieces)
+
+
+def test_a_forked_child_draws_its_own() -> None:
+    source = SystemRandomness()
+    source.randbytes(1)
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.write(write, source.randbytes(16))
+        os._exit(0)
+    os.wait()
+    assert os.read(read, 16) != source.randbytes(16)
+    os.close(read)
+    os.close(write)

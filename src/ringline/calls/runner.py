@@ -58,6 +58,7 @@ from ringline.webhooks.payloads import Payload
 COMMAND_ID_LIFE_NS = 60 * SECOND
 COMMIT_RETRY_S = 0.25
 COMMIT_TRIES = 40
+LIVING = frozenset((State.PARKED, State.DIALLING, State.ANSWERED))
 LINGER_MS = 2000
 """How long an ended leg still takes notes: the 200 to its BYE, the last webhook."""
 
@@ -109,6 +110,7 @@ class Runner:
         self._ports = ports
         self._limit = limit
         self._desks: dict[str, Desk] = {}
+        self._alive = 0
         self._log = log.get("calls")
         self._idle = asyncio.Event()
         self._idle.set()
@@ -117,7 +119,7 @@ class Runner:
     @property
     def alive(self) -> int:
         """Legs that have not ended."""
-        return sum(1 for desk in self._desks.values() if desk.leg.alive)
+        return self._alive
 
     def legs(self) -> Iterable[Leg]:
         """Every leg that has not ended, and those whose recordings are still being written."""
@@ -136,6 +138,7 @@ class Runner:
     def begin(self, leg: Leg) -> "asyncio.Future[CommandResult]":
         """Take a new leg in: it counts at once; the future is done when its beginning is written."""
         self._desks[leg.id] = Desk(leg)
+        self._alive += 1
         self._idle.clear()
         return self._post(leg.id, Arrived(), wanted=True)
 
@@ -234,6 +237,7 @@ class Runner:
             effects = core.take(leg, mail.what, context)
         if leg.state is not before:
             entries.append(StateChanged(leg.state.value))
+            self._alive -= before in LIVING and not leg.alive
             if leg.state is State.ENDING and leg.end:
                 entries.append(Ended(leg.end.cause, leg.end.source, leg.end.sip))
         for effect in effects:

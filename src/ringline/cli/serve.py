@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from ringline.core.errors import ConfigError
 from ringline.core.settings import Settings
 from ringline.node.node import Node
 from ringline.store.errors import StoreUnavailable
+
+SWITCH_INTERVAL_S = 0.0005
 
 
 def serve(
@@ -39,6 +42,8 @@ def serve(
         drain_secs=drain_secs,
     )
     log.configure(settings.log)
+    # The store writes on a thread of its own: with 5 ms between hand-overs, every answer would wait for it.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(settings))

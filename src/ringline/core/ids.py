@@ -1,8 +1,8 @@
 """Identifiers and secrets, from one injected source of randomness."""
 
 import base64
+import os
 import random
-import secrets
 import uuid
 from collections.abc import Callable
 from typing import Protocol
@@ -17,11 +17,30 @@ class Randomness(Protocol):
 
 
 class SystemRandomness:
-    """The operating system's pool; fit for secrets."""
+    """The operating system's pool; fit for secrets.
+
+    Bytes are drawn in blocks: each draw gives the interpreter's lock away, and while another thread runs
+    Python it may be milliseconds until it comes back.
+    """
+
+    BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._used = 0
+        # A child must not hand out what its parent hands out.
+        os.register_at_fork(after_in_child=self._forget)
 
     def randbytes(self, n: int, /) -> bytes:
-        """Return `n` unguessable bytes."""
-        return secrets.token_bytes(n)
+        """Return `n` unguessable bytes, none of them twice."""
+        if n > len(self._block) - self._used:
+            self._block = os.urandom(max(n, self.BLOCK))
+            self._used = 0
+        start, self._used = self._used, self._used + n
+        return self._block[start : self._used]
+
+    def _forget(self) -> None:
+        self._block, self._used = b"", 0
 
 
 class Ids:

@@ -173,7 +173,7 @@ class Node:
 
     async def _open_store(self) -> None:
         settings = self.settings
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o750, parents=True, exist_ok=True)  # it holds keys and recordings
         for folder in (self._folder("spool"), self._folder("cache"), self._folder("scratch")):
             folder.mkdir(exist_ok=True)
         self.store = await asyncio.to_thread(Store.open, settings.store_url(), clock=self.clock)
