@@ -61,7 +61,7 @@ def test_sanitizers_find_nothing(tmp_path: Path, sanitizer: str, library: str, a
             **os.environ,
             "LD_PRELOAD": found.stdout.strip(),
             "ASAN_OPTIONS": "detect_leaks=0",
-            "TSAN_OPTIONS": "exitcode=66",
+            "TSAN_OPTIONS": f"exitcode=66:suppressions={Path(__file__).with_name('tsan.supp')}",
             "PYTHONMALLOC": "malloc",
             "PYTHONPATH": f"{tmp_path / 'src'}:{ROOT}",
         },

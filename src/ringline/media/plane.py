@@ -234,11 +234,11 @@ class MediaPlane:
         self._legs[leg] = control
         self._slots[index] = control
         self._routes.add(leg, index % PHASES)
-        self._post(Command.OPEN, index)
         if self._asyncio is not None:
             self._asyncio.attach(index, pair.rtp, pair.rtcp)
         else:
             self._native.attach(index, pair.rtp.fileno(), pair.rtcp.fileno())
+        self._post(Command.OPEN, index)
         return LocalMedia(self._bind, pair.port)
 
     def close_leg(self, leg: str) -> None:

@@ -1,3 +1,5 @@
+cimport cython
+
 from ringline.media.core.playout cimport Queue
 from ringline.media.core.resample cimport Resampler
 
@@ -10,4 +12,5 @@ cdef class Converter:
     cdef short[::1] frame
 
     cdef void c_turn(self, short[::1] src, int count, short[::1] dst) noexcept nogil
+    @cython.locals(own=int, got=int)
     cdef int c_pull(self, Queue queue, short[::1] dst, int count, long long now_ns) noexcept nogil

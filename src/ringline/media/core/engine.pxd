@@ -2,7 +2,7 @@ cimport cython
 from cpython.ref cimport PyObject
 
 from ringline.media.core.leg cimport Leg
-from ringline.media.core.ring cimport Records
+from ringline.media.core.ring cimport Records, cursor_t
 
 
 cdef int SLOT_NS, LATEST_SLOTS, PACKET_SIZE, RTP, RTCP
@@ -17,7 +17,7 @@ cdef class Engine:
     cdef readonly list legs
     cdef PyObject **table
     cdef int[::1] present, open
-    cdef readonly int highest
+    cdef readonly cursor_t highest
     cdef readonly long long epoch_ns, done, late_slots
     cdef unsigned char[::1] tx_data
     cdef int[::1] tx_leg, tx_kind, tx_size

@@ -9,11 +9,11 @@ cdef int EVENT_STARTED, EVENT_ENDED, EVENT_MARK, EVENT_CLEARED, EVENT_ROOM
 
 cdef class Queue:
     cdef Records events
-    cdef readonly int leg, channel, rate
+    cdef readonly int leg, channel
     cdef short[::1] samples
     cdef long long[::1] cue_at, cue_number
     cdef int[::1] cue_kind
-    cdef readonly cursor_t write, read, cue_head, cue_tail, wanted
+    cdef readonly cursor_t rate, write, read, cue_head, cue_tail, wanted
     cdef readonly long long current, began, skipped, skip_to, burst
     cdef readonly int running, reason
 

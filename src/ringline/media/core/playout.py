@@ -63,6 +63,7 @@ class Queue:
     def attach(self, rate: int) -> None:
         """Give the queue its memory and its sample rate, both for the leg's whole life."""
         if not self.rate:
+            # The rate comes last: the media thread takes it as the sign that the memory is there.
             self.samples = array("h", bytes(2 * SAMPLES))
             self.rate = rate
 
