@@ -14,7 +14,6 @@ from ringline.timeline.entries import (
     DtmfReceived,
     DtmfSent,
     Entry,
-    MarkReached,
     SipMessage,
     SpeechResult,
     StateChanged,
@@ -87,13 +86,18 @@ def _lanes(entries: Sequence[Entry], scale: Scale, peaks: Peaks) -> list[Lane]:
         Lane("commands", _ticks(entries, CommandReceived, "cmd")),
         Lane("SIP", _ticks(entries, SipMessage, "sip")),
         Lane("webhooks", tuple(_webhook_mark(one) for one in readers.webhooks(entries))),
-        Lane("bridge", tuple(_bar(span, scale, "bridge") for span in readers.bridges(entries))),
-        Lane("playout", tuple(_bar(span, scale, "play") for span in readers.playouts(entries))),
+        Lane(
+            "bridge", tuple(_bar(span, scale, "bridge", label="bridged") for span in readers.bridges(entries))
+        ),
+        Lane(
+            "playout",
+            tuple(_bar(span, scale, "play", label=_file(span.label)) for span in readers.playouts(entries)),
+        ),
         Lane("far end", tuple(_bar(span, scale, "talk", label="") for span in readers.talk(entries))),
         Lane("speech", _ticks(entries, SpeechResult, "speech")),
         Lane("DTMF", _ticks(entries, (DtmfReceived, DtmfSent), "dtmf")),
         Lane("streams", tuple(_bar(span, scale, "stream") for span in readers.streams(entries))),
-        Lane("frames", _ticks(entries, (StreamControl, MarkReached), "frame")),
+        Lane("frames", _ticks(entries, StreamControl, "frame")),
         Lane("timers", _ticks(entries, TimerFired, "timer")),
         *(
             Lane(
@@ -137,6 +141,13 @@ def _tick_label(entry: Entry) -> str:
             return words.text
         case body:
             return body.label
+
+
+def _file(source: str) -> str:
+    """The last part of a URL's path; anything else as it is."""
+    scheme, _, rest = source.partition("://")
+    name = rest.partition("?")[0].rstrip("/").rpartition("/")[2]
+    return name or source if scheme in {"http", "https"} else source
 
 
 def _bar(span: Span, scale: Scale, style: str, label: str | None = None) -> Mark:

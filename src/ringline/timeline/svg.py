@@ -96,6 +96,7 @@ def lanes(found: Sequence[Lane], scale: Scale) -> str:
         f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="18" y2="{y:.0f}"/>'
         f'<text class="axis" x="{x + 3:.1f}" y="12">{escape(text)}</text>'
         for x, text in scale.ticks()
+        if x + 3 + CHAR * len(text) <= WIDTH
     )
     return _svg(y, axis + "".join(parts), "Lanes of the call over time")
 
