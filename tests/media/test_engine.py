@@ -443,6 +443,8 @@ def test_closing_says_goodbye_ends_what_plays_and_is_the_last_word() -> None:
     rig.stream(0, sine(440, 1, 8000), start_ms=300)
     rig.run(600)
     assert [r[0] for r in rig.events][-2:] == [Event.ENDED, Event.CLOSED]
+    # Python closes the sockets on CLOSED, so it must not come before the goodbye has left.
+    assert rig.events[-1][-1] > rig.reports[0][-1][0]
     assert rig.told(Event.ENDED)[0][3:6] == (4, 2560, Ending.CLOSED)
     assert any(isinstance(part, rtcp.Goodbye) for part in rtcp.parse(rig.reports[0][-1][2]))
     assert max(at for at, _ in rig.sent[0]) <= 305 * MS

@@ -158,8 +158,8 @@ async def test_a_bridge_carries_speech_both_ways(site: Site) -> None:
     await asyncio.gather(alice.say(to_a, pcm_a), bob.say(to_b, pcm_b))
     await alice.heard_packets(60)
     await bob.heard_packets(60)
-    assert power(bob.heard()[2400:7200], 400) > 8000
-    assert power(alice.heard()[2400:7200], 900) > 8000
+    assert power(bob.heard()[2400:4800], 400) > 5000
+    assert power(alice.heard()[2400:4800], 900) > 5000
     assert power(alice.heard()[2400:7200], 400) < 300
     site.plane.unbridge("a")
     before = len(bob.packets)

@@ -16,7 +16,8 @@ cdef class Engine:
     cdef readonly Records commands, events
     cdef readonly list legs
     cdef PyObject **table
-    cdef int[::1] present, open
+    cdef int[::1] present, open, closing
+    cdef int closings
     cdef readonly cursor_t highest
     cdef readonly long long epoch_ns, done, late_slots
     cdef unsigned char[::1] tx_data
@@ -38,6 +39,8 @@ cdef class Engine:
     cdef long long c_due(self, long long now_ns) noexcept nogil
     @cython.locals(phase=int, i=int)
     cdef void c_slot(self, long long now_ns) noexcept nogil
+    @cython.locals(i=int)
+    cdef void c_let_go(self, long long now_ns) noexcept nogil
     cdef int c_turn(self, int index, int phase) noexcept nogil
     @cython.locals(k=int, other=int, at=int, size=int, to="long long")
     cdef void c_speak(self, int index, long long now_ns) noexcept nogil

@@ -61,6 +61,8 @@ class Engine:
         self.legs: list[Leg | None] = [None] * capacity
         self.present = array("i", bytes(4 * capacity))
         self.open = array("i", bytes(4 * capacity))
+        self.closing = array("i", bytes(4 * capacity))
+        self.closings = 0
         self.highest = 0
         self.epoch_ns = -1
         self.done = 0
@@ -140,7 +142,8 @@ class Engine:
             cython.cast(Leg, self.table[index]).c_close(now_ns)
             self.c_report(index, now_ns, 1)
             self.open[index] = 0
-            self.events.c_put(EVENT_CLOSED, index, 0, 0, 0, 0, 0, now_ns)
+            self.closing[index] = 1
+            self.closings += 1
         elif kind == REMOTE:
             cython.cast(Leg, self.table[index]).c_remote(
                 a, b, c, d, self.commands.words[at + 6], self.commands.words[at + 7], now_ns
@@ -226,6 +229,8 @@ class Engine:
     def c_slot(self, now_ns: int) -> None:
         """Run one slot: all legs whose turn it is listen, then speak into the transmit list."""
         self.tx_count = 0
+        if self.closings:
+            self.c_let_go(now_ns)
         self.c_commands(now_ns)
         phase = self.done & 3
         for i in range(self.highest):
@@ -237,6 +242,13 @@ class Engine:
                 self.c_report(i, now_ns, 0)
                 cython.cast(Leg, self.table[i]).last = self.done
         self.done += 1
+
+    def c_let_go(self, now_ns: int) -> None:
+        """Say CLOSED of the legs that ended in the slot before: only now has their last packet been sent."""
+        for i in range(self.highest):
+            if self.closing[i] and self.events.c_put(EVENT_CLOSED, i, 0, 0, 0, 0, 0, now_ns):
+                self.closing[i] = 0
+                self.closings -= 1
 
     def c_turn(self, index: int, phase: int) -> int:
         """Whether a leg's 20 ms are over in this slot; one that changed its phase waits for the longer way
