@@ -21,6 +21,7 @@ from aiohttp import WSMsgType, web
 
 GREETING = "Welcome to ringline. Say something, then type your code."
 ANNOUNCEMENT = "A caller waits, whose code is {code}."
+VOICE = "male"
 DIGITS = 4
 
 ECHO_S = 1.0
@@ -29,7 +30,6 @@ MARK_EVERY = 50
 
 CHIME_HZ = (523.0, 659.0, 784.0)
 NOTE_S = 0.4
-
 
 log = logging.getLogger("voice app")
 
@@ -110,13 +110,13 @@ class VoiceApp:
                 await actions.start_recording(leg, format="wav", channels="dual")
                 await actions.start_streaming(
                     leg,
-                    stream_url=f"{self.url.replace('http', 'ws')}/media",
+                    stream_url=f"{self.url.replace('http', 'ws', 1)}/media",
                     stream_track="both_tracks",
                     stream_bidirectional_mode="rtp",
                     stream_bidirectional_codec="PCMU",
                 )
             case "streaming.started", "caller":
-                await actions.speak(leg, payload=GREETING, voice="female")
+                await actions.speak(leg, payload=GREETING, voice=VOICE)
             case "call.speak.ended", "caller" if event.status == "completed":
                 await actions.gather(
                     leg, minimum_digits=DIGITS, maximum_digits=DIGITS, initial_timeout_millis=30_000
@@ -138,7 +138,7 @@ class VoiceApp:
                 )
             case "call.answered", "colleague":
                 words = ANNOUNCEMENT.format(code=" ".join(state["code"]))
-                await actions.speak(leg, payload=words, voice="female")
+                await actions.speak(leg, payload=words, voice=VOICE)
             case "call.speak.ended", "colleague" if event.status == "completed":
                 await actions.hangup(leg)
             case "call.hangup", "colleague" if event.hangup_cause == "normal_clearing":
@@ -191,7 +191,7 @@ def chime() -> bytes:
 
 
 def _state(**members: str) -> str:
-    """What a leg is for, as its client_state: it comes back with each event, so nothing is kept here."""
+    """What a leg is for, as a `client_state`: each event brings it back, so nothing is kept here."""
     return base64.b64encode(json.dumps(members).encode()).decode()
 
 

@@ -27,9 +27,9 @@ REPLY = "Hello Alice, nice to hear you."
 CALLER_WAITS = voice_app.ANNOUNCEMENT.format(code=" ".join(CODE))
 
 LINES = {
-    voice_app.GREETING: "female",
-    CALLER_WAITS: "female",
-    QUESTION: "male",
+    voice_app.GREETING: voice_app.VOICE,
+    CALLER_WAITS: voice_app.VOICE,
+    QUESTION: "female",
     HELLO: "female",
     REPLY: "male",
 }
@@ -37,7 +37,6 @@ LINES = {
 
 RINGS_S = 0.7
 RATE = 8000
-
 
 Words = Mapping[str, Samples]
 """Each text of `LINES` as the server's engine speaks it, at the rate of the calls."""

@@ -15,7 +15,7 @@ from ringline.core.settings import PREFIX
 from ringline.demo import checks
 from ringline.demo.app import VoiceApp
 from ringline.demo.callers import Scene, Step, perform, rehearse
-from ringline.demo.journal import Journal
+from ringline.demo.journal import Journal, NotSeen
 from ringline.demo.results import write
 from ringline.demo.show import Show
 from ringline.demo.watch import Watch
@@ -58,17 +58,24 @@ async def _calls(folder: Path, show: Show, *, busy: bool) -> tuple[Scene, CallRe
         show.step("a ringline server starts, with an API, SIP and RTP on loopback")
         alice = await stack.enter_async_context(Phone(user="alice"))
         bob = await stack.enter_async_context(Phone(user="bob", manner="refuse" if busy else "ask"))
-        server, words = await asyncio.gather(stack.enter_async_context(Server(folder)), rehearse(alice))
+        rehearsal = asyncio.create_task(rehearse(alice))
+        server = Server(folder)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        words = await rehearsal
         show.line(f"  API {server.url}, SIP {server.sip}, media engine {alice.plane.engine_kind}")
         client = await stack.enter_async_context(
             telnyx.AsyncTelnyx(api_key=server.api_key, base_url=server.url, max_retries=0, timeout=10)
         )
-        found = await client.get("/public_key", cast_to=dict[str, dict[str, str]])
-        client.public_key = found["data"]["public"]
         app = await stack.enter_async_context(
             VoiceApp(client, bob.uri, on_event=journal.event, on_frame=journal.frame)
         )
-        await app.take_number(NUMBER)
+        try:
+            found = await client.get("/public_key", cast_to=dict[str, dict[str, str]])
+            client.public_key = found["data"]["public"]
+            await app.take_number(NUMBER)
+        except telnyx.APIError as error:
+            raise NotSeen(f"the app got no number from the server: {error}") from error
         scene = Scene(journal, alice, bob, f"sip:{NUMBER}@{server.sip}", words)
         async with Watch(folder / "data" / "ringline.db", show.entries) as watch:
 
