@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import io
 import json
 import socket
@@ -14,7 +15,7 @@ import telnyx
 
 from ringline.sip.events import SipHeader
 from ringline.sip.offeranswer import offered_codecs
-from ringline.testing import Heard, Phone, PhoneCall, tone, wav
+from ringline.testing import Heard, Phone, tone, wav
 
 from .conftest import MakeShop, Shop
 
@@ -147,6 +148,25 @@ async def test_stop_current_and_stop_all(shop: Shop, phone: Phone) -> None:
         assert (ended.payload["media_url"], ended.payload["status"]) == (url, "cancelled")
     assert call.heard.tone(900).seconds == 0
     await shop.do(actions.stop_playback, call_id)
+
+
+async def test_both_ways_are_heard_again_after_hold(shop: Shop, phone: Phone) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    actions = shop.client.calls.actions
+    call.hold()
+    await shop.app.inbox.next("call.hold")
+    call.unhold()
+    await shop.app.inbox.next("call.unhold")
+    await shop.do(actions.start_playback, call_id, audio_url=shop.app.serves(wav(tone(700, 0.6))))
+    await shop.do(
+        actions.start_recording, call_id, format="wav", channels="single", recording_track="inbound"
+    )
+    await call.play(tone(450, 0.6))
+    await call.until(lambda: call.heard.tone(700).seconds > 0.5, "the playback")
+    call.hang_up()
+    said = await saved(await shop.app.inbox.next("call.recording.saved"))
+    assert said.tone(450).seconds > 0.4
 
 
 async def test_headers_privacy_and_codecs_reach_the_far_end(shop: Shop, second_phone: Phone) -> None:
@@ -381,9 +401,7 @@ async def test_an_app_that_does_not_read_costs_the_call_nothing(shop: Shop, phon
 
 def _switching(key: str) -> bytes:
     """The answer to a WebSocket handshake (RFC 6455 §4.2.2)."""
-    import hashlib
-
-    token = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()  # noqa: S324 - the RFC's choice
+    token = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
     accept = base64.b64encode(token).decode()
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

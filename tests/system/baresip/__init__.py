@@ -1,0 +1,1 @@
+"""Headless baresip: a real phone, with files for its microphone and its ear."""
