@@ -59,6 +59,10 @@ def reply(asked: bytes, status: str = "200 OK") -> bytes:
         for line in asked.decode(errors="replace").split("\r\n")
         if re.match(r"(via|from|to|call-id|cseq)[ \t]*:", line, re.I)
     ]
+    echoed = [
+        f"{line};tag=raw" if line.lower().startswith("to:") and "tag=" not in line else line
+        for line in echoed
+    ]
     return "\r\n".join([f"SIP/2.0 {status}", *echoed, "Content-Length: 0", "", ""]).encode()
 
 
@@ -69,13 +73,16 @@ def status_of(message: bytes) -> int:
 
 
 class Wire:
-    """One socket to a SIP server; what came is in `heard`, in order."""
+    """One socket to a SIP server; what came is in `heard`, in order.
+
+    It is busy when called, and takes every BYE.
+    """
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
+        self._by_call: dict[str, list[bytes]] = {}
         self._changed = asyncio.Event()
         self._send: Callable[[bytes], object] = lambda _data: None
-        self.closed = False
         self.port = 0
         """Our own port."""
 
@@ -83,21 +90,28 @@ class Wire:
         """Send these bytes as they are."""
         self._send(data)
 
-    async def answer(self, call_id: str, least: int = 200, wait_s: float = 10) -> bytes:
-        """The first response of `least` or more to this Call-ID."""
-        return await self.first(
-            lambda message: status_of(message) >= least and header(message, "Call-ID") == call_id, wait_s
-        )
+    async def answer(self, call_id: str, least: int = 200, method: str = "", wait_s: float = 10) -> bytes:
+        """The first response of `least` or more to this Call-ID, and to this method if one is given."""
+
+        def wanted(message: bytes) -> bool:
+            return status_of(message) >= least and header(message, "CSeq").endswith(method)
+
+        return await self._first(self._by_call.setdefault(call_id, []), wanted, wait_s)
 
     async def first(self, wanted: Callable[[bytes], bool], wait_s: float = 10) -> bytes:
         """The first message that is wanted, come or to come."""
+        return await self._first(self.heard, wanted, wait_s)
+
+    async def _first(self, among: list[bytes], wanted: Callable[[bytes], bool], wait_s: float) -> bytes:
+        seen = 0
         async with asyncio.timeout(wait_s):
             while True:
-                for message in self.heard:
+                for message in among[seen:]:
+                    seen += 1
                     if wanted(message):
                         return message
-                self._changed.clear()
-                await self._changed.wait()
+                changed = self._changed
+                await changed.wait()
 
     async def is_alive(self, uri: str, transport: str) -> bool:
         """Whether OPTIONS is still answered."""
@@ -112,9 +126,13 @@ class Wire:
 
     def _hear(self, message: bytes) -> None:
         self.heard.append(message)
+        self._by_call.setdefault(header(message, "Call-ID"), []).append(message)
         if message.startswith(b"BYE "):
             self.send(reply(message))
-        self._changed.set()
+        elif message.startswith(b"INVITE "):
+            self.send(reply(message, "486 Busy Here"))
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -146,7 +164,7 @@ async def udp(address: str, source: str = "127.0.0.1") -> AsyncIterator[Wire]:
 
 @asynccontextmanager
 async def tcp(address: str) -> AsyncIterator[Wire]:
-    """A TCP connection to `host:port`; `closed` once the server has closed it."""
+    """A TCP connection to `host:port`."""
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     wire = Wire()
@@ -164,8 +182,6 @@ async def tcp(address: str) -> AsyncIterator[Wire]:
                     break
                 wire._hear(head.lstrip(b"\r\n") + b"\r\n\r\n" + rest[:length])
                 kept = rest[length:]
-        wire.closed = True
-        wire._changed.set()
 
     task = asyncio.create_task(read())
     try:

@@ -1,4 +1,4 @@
-"""Every command of the specification answers something sensible to nothing at all, whatever the call's state."""
+"""Every command of the specification answers nothing at all sensibly, whatever the call's state."""
 
 import httpx
 import pytest

@@ -118,9 +118,9 @@ class Baresip:
             raise AssertionError(f"no {kind}; events: {self.events}; log: {log}") from error
 
     async def registered(self) -> None:
-        """Wait until it has been taken in; it may be before its control socket listens, and then only logs."""
+        """Wait until it is taken in; that may come before its control socket listens, and is in its log."""
         async with asyncio.timeout(WAIT_S):
-            while b"[1 binding]" not in (self._folder / "log").read_bytes():
+            while b"[1 binding]" not in (self._folder / "log").read_bytes():  # noqa: ASYNC110 - a file does not tell
                 await asyncio.sleep(0.05)
 
     def heard(self) -> Heard:
