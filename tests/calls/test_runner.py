@@ -7,10 +7,19 @@ from datetime import datetime
 
 import pytest
 
-from ringline.calls.commands import Hangup, SendDtmf, Transfer
+from ringline.calls.commands import Dial, Gather, Hangup, SendDtmf, Transfer
 from ringline.calls.effects import Play
 from ringline.calls.inputs import Answered, MediaClosed, RecordingFinished, Superseded
-from ringline.calls.options import Audio, DialTarget, Header, RecordOptions, StreamOptions, Utterance
+from ringline.calls.options import (
+    Audio,
+    DialTarget,
+    GatherRules,
+    Header,
+    RecordOptions,
+    StreamOptions,
+    UrlAudio,
+    Utterance,
+)
 from ringline.calls.runner import Ports, Runner
 from ringline.calls.state import Facts, Instant, Leg, OnAnswer, State
 from ringline.core.clock import VirtualClock
@@ -298,3 +307,21 @@ async def test_the_limit_is_exact() -> None:
     await runner.command("v3:a", Hangup())
     await settle()
     runner.reserve()
+
+
+async def test_commands_stand_on_the_timeline_under_the_names_of_the_api() -> None:
+    runner, doors, _ = make()
+    await runner.begin(leg(), Dial(connection_id="1", targets=()))
+    runner.post("v3:a", Answered("PCMU", 8000))
+    await runner.command("v3:a", Gather(rules=GatherRules(), prompt=Utterance("pin", "male")))
+    await runner.command("v3:a", Gather(rules=GatherRules(), prompt=UrlAudio("http://app/a.wav")))
+    await runner.command("v3:a", Gather(rules=GatherRules()))
+    await runner.command("v3:a", SendDtmf(digits="1"))
+    await settle()
+    assert [entry.name for entry in doors.entries if isinstance(entry, CommandReceived)] == [
+        "dial",
+        "gather_using_speak",
+        "gather_using_audio",
+        "gather",
+        "send_dtmf",
+    ]

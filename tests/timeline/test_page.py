@@ -120,7 +120,6 @@ def bodies_with(text: str) -> list[AnyBody]:
         e.DtmfReceived(text, 1, text),
         e.DtmfSent(text),
         e.TalkSpurt(True),
-        e.MarkReached(text, text),
         e.RecordingStarted(text, text, text),
         e.RecordingFailed(text, text),
         e.SpeechResult(text, True),

@@ -112,7 +112,10 @@ def join_asked(leg: Leg, event: JoinAsked, context: Context) -> list[Effect]:
         leg.dialled.remove(event.by)
     if leg.state is not State.ANSWERED:
         leg.join_pending = event
-        return [AcceptLine((), (), silence_when_idle=False)] if leg.state is State.PARKED else []
+        if leg.state is not State.PARKED or leg.accepted:
+            return []
+        leg.accepted = True
+        return [AcceptLine((), (), silence_when_idle=False)]
     parted = part(leg)
     leg.peer = Peer(event.by, event.own)
     return [

@@ -97,8 +97,9 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
     leg.require_alive()
     if leg.facts.direction == "outgoing":
         raise errors.cannot_answer_outbound()
-    if leg.state is State.ANSWERED:
+    if leg.accepted:
         raise errors.bad_request("This call has been answered already.")
+    leg.accepted = True
     if command.webhooks:
         leg.webhooks = command.webhooks
     leg.on_answer = OnAnswer(

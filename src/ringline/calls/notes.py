@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ringline.calls import inputs as i
-from ringline.calls.commands import Command
+from ringline.calls.commands import Command, Gather
 from ringline.calls.effects import (
     Effect,
     JoinMedia,
@@ -22,8 +22,7 @@ _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 
 def of_command(command: Command) -> e.AnyBody:
     """A command that was accepted."""
-    name = _WORDS.sub("_", type(command).__name__).lower()
-    return e.CommandReceived(name, command.command_id, command.redacted_body)
+    return e.CommandReceived(_api_name(command), command.command_id, command.redacted_body)
 
 
 def of_input(leg: Leg, event: i.Input) -> Iterator[e.AnyBody]:
@@ -72,6 +71,18 @@ def of_effect(leg: Leg, effect: Effect) -> Iterator[e.AnyBody]:
             yield e.RecordingStarted(recording, options.channels, options.format)
         case _:
             return
+
+
+def _api_name(command: Command) -> str:
+    """What the API calls a command: `SendDtmf` is `send_dtmf`."""
+    match command:
+        case Gather(prompt=Utterance()):
+            return "gather_using_speak"
+        case Gather(prompt=None):
+            return "gather"
+        case Gather():
+            return "gather_using_audio"
+    return _WORDS.sub("_", type(command).__name__).lower()
 
 
 def _source(leg: Leg, playout_id: str) -> tuple[str, bool]:

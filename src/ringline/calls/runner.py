@@ -135,11 +135,16 @@ class Runner:
         if self.alive + count > self._limit:
             raise errors.no_capacity()
 
-    def begin(self, leg: Leg) -> "asyncio.Future[CommandResult]":
-        """Take a new leg in: it counts at once; the future is done when its beginning is written."""
+    def begin(self, leg: Leg, dial: Command | None = None) -> "asyncio.Future[CommandResult]":
+        """Take a new leg in, with the command that made it.
+
+        It counts at once; the future is done when its beginning is written.
+        """
         self._desks[leg.id] = Desk(leg)
         self._alive += 1
         self._idle.clear()
+        if dial:
+            self._post(leg.id, notes.of_command(dial), wanted=False)
         return self._post(leg.id, Arrived(), wanted=True)
 
     async def command(self, call: str, command: Command) -> CommandResult:

@@ -77,7 +77,7 @@ class CallService:
         self._check_channels(application, len(dial.targets))
         legs = self._legs(dial, application, link)
         info = describe(legs[0], self._clock, alive=False)
-        await asyncio.gather(*[self._runner.begin(leg) for leg in legs])
+        await asyncio.gather(*[self._runner.begin(leg, dial) for leg in legs])
         return info
 
     async def status(self, account_id: str, call_control_id: str) -> CallInfo | None:

@@ -231,6 +231,8 @@ class Leg:
     sampling_rate: int = 0
     early: bool = False
     """Whether audio flows before the answer."""
+    accepted: bool = False
+    """Whether an incoming leg is being answered: our 200 is on its way, or waits for its ACK."""
     commanded: bool = False
     playouts: list[Playout] = field(default_factory=list)
     overlays: list[Playout] = field(default_factory=list)

@@ -15,7 +15,6 @@ from ringline.timeline.entries import (
     Bridged,
     CommandReceived,
     Entry,
-    MarkReached,
     MediaStats,
     PlayoutEnded,
     RecordingSaved,
@@ -31,7 +30,7 @@ from ringline.timeline.export import CallRecord
 from ringline.timeline.readers import since
 from ringline.timeline.text import describe
 
-HIDDEN = (MediaStats, MarkReached, TimerSet, TimerFired, WebhookQueued)
+HIDDEN = (MediaStats, TimerSet, TimerFired, WebhookQueued)
 """On the page, but not worth a line while one watches; a webhook's line is its delivery."""
 
 STYLES = {

@@ -16,7 +16,6 @@ from ringline.streams import request as streams
 from ringline.streams.client import Stream
 from ringline.streams.playlist import decode_file
 from ringline.timeline.entries import AnyBody, StreamControl
-from ringline.timeline.entries import MarkReached as MarkNoted
 
 Post = Callable[[str, Input | AnyBody], None]
 
@@ -67,8 +66,7 @@ class AppStreams:
     def on_mark(self, event: MarkReached) -> None:
         """The sample before a mark was sent."""
         if running := self._streams.get(event.stream):
-            running.mark_reached(event.name)
-            self._post(event.leg, MarkNoted(event.stream, event.name))
+            running.mark_reached(event.name)  # the frame that follows is noted under the app's own name
 
     async def settle(self) -> None:
         """Wait for what is being opened or closed."""

@@ -103,14 +103,6 @@ class TalkSpurt(Body, frozen=True, tag="talk_spurt"):
     speaking: bool
 
 
-class MarkReached(Body, frozen=True, tag="mark"):
-    """The sample before a stream's mark was sent."""
-
-    shows: ClassVar[str] = "name"
-    stream_id: str
-    name: str
-
-
 class RecordingStarted(Body, frozen=True, tag="recording_started"):
     """Sound is being recorded from here on."""
 
@@ -272,7 +264,6 @@ AnyBody = (
     | DtmfReceived
     | DtmfSent
     | TalkSpurt
-    | MarkReached
     | RecordingStarted
     | RecordingSaved
     | RecordingFailed
