@@ -1,4 +1,4 @@
-"""Two cores on a wire that loses, doubles and reorders: whatever happens, both agree at the end and nothing stays."""
+"""Two cores on a wire that loses, doubles and reorders: at the end both agree and nothing stays."""
 
 import random
 from collections import Counter

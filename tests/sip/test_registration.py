@@ -102,11 +102,7 @@ def test_a_refused_client_tries_again_later_and_later(net: Net, server: Node, ph
     phone.core.register("r", address(server), Login("alice", "wrong"), 120)
     net.run(500)
     tries = [at for at, packet in net.log if packet.source == phone.address]
-    waits = [
-        round(later - earlier)
-        for earlier, later in pairwise(tries)
-        if later - earlier > 1
-    ]
+    waits = [round(later - earlier) for earlier, later in pairwise(tries) if later - earlier > 1]
     assert waits == sorted(waits)
     assert 15 <= waits[0] <= 30
     assert len(waits) >= 3

@@ -256,9 +256,7 @@ class PhoneCall:
         """Our answer to the INVITE's offer: 183 and 200 carry the same."""
         assert self.incoming is not None
         if not self._answer:
-            self._answer, selected = self._negotiation.answer(
-                self.incoming.sdp, self._codecs, *self._where()
-            )
+            self._answer, selected = self._negotiation.answer(self.incoming.sdp, self._codecs, *self._where())
             self._settle(selected)
         return self._answer
 
