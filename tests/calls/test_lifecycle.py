@@ -15,7 +15,7 @@ from ringline.calls.inputs import (
     MediaClosed,
     Quality,
 )
-from ringline.calls.options import Header
+from ringline.calls.options import Header, RecordOptions
 from ringline.calls.state import OnAnswer, RingGroup, State
 from ringline.core.errors import ApiError
 from ringline.webhooks.payloads import CallHangup, CallInitiated
@@ -56,6 +56,29 @@ def test_answer_accepts_the_line_and_is_told_when_it_is_up() -> None:
     assert world.events() == ["call.initiated"]
     world.give(leg, Answered("PCMA", 8000))
     assert world.events() == ["call.initiated", "call.answered"]
+
+
+def test_a_second_answer_before_the_line_is_up_is_refused() -> None:
+    world = World()
+    leg = world.incoming()
+    first = world.order(leg, Answer(record=RecordOptions("wav", "single")))
+    with pytest.raises(ApiError, match="10015"):
+        world.order(leg, Answer(record=RecordOptions("mp3", "dual")))
+    assert len(world.done(AcceptLine)) == 1
+    world.answered(leg)
+    assert list(leg.recordings) == [first.recording_id]
+
+
+def test_a_call_that_is_being_answered_ends_with_bye() -> None:
+    world = World()
+    leg = world.incoming()
+    world.order(leg, Answer())
+    with pytest.raises(ApiError, match="10015"):
+        world.order(leg, Reject(cause="USER_BUSY"))
+    world.order(leg, Hangup())
+    assert world.done(HangUpLine)
+    assert not world.done(RefuseLine)
+    assert ended_as(world) == ("normal_clearing", "callee", "200")
 
 
 def test_answer_is_not_for_outgoing_or_answered_legs() -> None:

@@ -97,7 +97,7 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
     leg.require_alive()
     if leg.facts.direction == "outgoing":
         raise errors.cannot_answer_outbound()
-    if leg.accepted:
+    if leg.accepted or leg.state is State.ANSWERED:
         raise errors.bad_request("This call has been answered already.")
     leg.accepted = True
     if command.webhooks:
@@ -115,7 +115,7 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
 def reject(leg: Leg, command: Reject, context: Context) -> Done:
     """Refuse an incoming leg that is not answered."""
     leg.require_alive()
-    if leg.state is not State.PARKED:
+    if leg.state is not State.PARKED or leg.accepted:
         raise errors.bad_request("Only an incoming call that has not been answered can be rejected.")
     status, cause = REJECTIONS[command.cause]
     return CommandResult(), end(leg, End(cause, "callee", str(status)), context, [RefuseLine(status)])
@@ -133,7 +133,7 @@ def end_by_us(
     """Hang up as the app would (spec webhooks §6.2, API hang-up)."""
     if leg.state is State.DIALLING:
         return end(leg, End("originator_cancel", "caller", "487"), context, [CancelLine(reason)])
-    if leg.state is State.PARKED:
+    if leg.state is State.PARKED and not leg.accepted:
         return end(leg, End("call_rejected", "callee", "603"), context, [RefuseLine(603)])
     source: Literal["caller", "callee"] = "callee" if leg.facts.direction == "incoming" else "caller"
     return end(leg, End("normal_clearing", source, "200"), context, [HangUpLine(headers)])
@@ -231,7 +231,8 @@ def peer_failed(leg: Leg, event: PeerFailed, context: Context) -> list[Effect]:
     """The leg that was waited for will not come: this one stays where it is, if an app looks after it."""
     effects = bridging.peer_failed(leg, event)
     if leg.facts.ends_with_target and leg.state is State.PARKED:
-        return [*effects, *end(leg, End("no_answer", "callee", "480"), context, [RefuseLine(480)])]
+        over: Effect = HangUpLine() if leg.accepted else RefuseLine(480)
+        return [*effects, *end(leg, End("no_answer", "callee", "480"), context, [over])]
     return effects
 
 
