@@ -25,8 +25,8 @@ serve: $(READY)
 
 test: $(READY)
 	@sh scripts/test-tools.sh
-	$(BIN)/pytest -q -n 2 -m "unit or conformance"
-	$(BIN)/pytest -q -m "not unit and not conformance"
+	@sh scripts/run-tests.sh -n 2 -m "unit or conformance"
+	@sh scripts/run-tests.sh -m "not unit and not conformance"
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks scripts
