@@ -18,8 +18,16 @@ AHEAD_MS = 300
 
 
 async def run(programs: Path, scratch: Path, quick: bool) -> Result:
+    """The whole of it, or the smallest that shows that it runs."""
+    if quick:
+        return await measure(programs, scratch, sizes=[4], rounds=1, seconds=1.0, disturbed=4)
+    return await measure(programs, scratch, sizes=[50, 100, 200, 400], rounds=3, seconds=5.0, disturbed=200)
+
+
+async def measure(
+    programs: Path, scratch: Path, *, sizes: list[int], rounds: int, seconds: float, disturbed: int
+) -> Result:
     """Measure in turns, so that what else the machine does falls on all alike."""
-    sizes, rounds, seconds = ([4], 1, 1.0) if quick else ([50, 100, 200, 400], 3, 5.0)
     rows: list[list[str]] = []
     goals: list[str] = []
     media = priority = ""
@@ -48,10 +56,10 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         for engine in engines:
             engine.go_on()
             await engine.close()
-    disturbed, more = await _disturbed(programs, scratch, quick)
+    blocked, more = await _disturbed(programs, scratch, disturbed, 2 * seconds)
     return Result(
         "calls",
-        [Table(HEADS, rows), disturbed],
+        [Table(HEADS, rows), blocked],
         [*goals, *more],
         "one machine and its loopback carry the phones, the app and the server together, so no network card "
         "and no TLS are in it; jitter is what the phones' kernel saw, including their own neighbours' load; "
@@ -108,13 +116,12 @@ def _spread(found: list[dict[str, dict[str, float]]], name: str, *, worst: bool 
     return " / ".join(cells)
 
 
-async def _disturbed(programs: Path, scratch: Path, quick: bool) -> tuple[Table, list[str]]:
+async def _disturbed(programs: Path, scratch: Path, calls: int, seconds: float) -> tuple[Table, list[str]]:
     """The control thread is kept busy for 100 ms once a second: what the far end hears of it.
 
     The app is one that sends ahead: an echo that arrives just in time passes through Python, and is late when
     Python is.
     """
-    calls, seconds = (4, 1.5) if quick else (200, 10.0)
     rows, goals = [], []
     for driver in ("auto", "asyncio"):
         engine = await Ringline.open(
