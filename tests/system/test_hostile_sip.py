@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+import telnyx
 
 from ringline.testing import Heard, Phone, Server, tone, wav
 from tests.sip.test_torture import CORPUS, TABLE
@@ -87,30 +88,6 @@ async def test_bytes_without_meaning(shop: Shop, phone: Phone) -> None:
     await works(shop, phone)
 
 
-async def test_a_flood_of_invites_is_refused_and_a_call_goes_on(shop: Shop, phone: Phone) -> None:
-    call = phone.dial(shop.sip)
-    call_id = await shop.takes(call)
-    before_kb = memory_kb(shop.server.pid)
-    url = shop.app.serves(wav(tone(900, 3)), "long.wav")
-    await shop.do(shop.client.calls.actions.start_playback, call_id, audio_url=url)
-    await shop.app.inbox.next("call.playback.started")
-    await asyncio.to_thread(flood, shop.server.sip, shop.sip, seconds=2, rate=10_000)
-    await shop.app.inbox.next("call.playback.ended", status="completed")
-    heard = sum(span.seconds for span in call.heard.tones(900))
-    assert heard > 2.4
-    async with rawsip.udp(shop.server.sip) as wire:
-        assert await wire.is_alive(shop.sip, "UDP")
-        for _ in range(100):  # the bucket holds two seconds' worth at most
-            wire.send(rawsip.request("INVITE", shop.sip, body=rawsip.offer()))
-        refused = await wire.first(lambda message: rawsip.status_of(message) == 503)
-    assert int(rawsip.header(refused, "Retry-After")) > 0
-    assert memory_kb(shop.server.pid) - before_kb < 120_000
-    assert not call.over
-    await shop.do(shop.client.calls.actions.hangup, call_id)
-    for one in [one for one in shop.app.inbox.received if one.type == "call.initiated"][1:]:
-        await shop.do(shop.client.calls.actions.hangup, one.payload["call_control_id"])
-
-
 async def test_who_guesses_passwords_meets_silence(shop: Shop, phone: Phone) -> None:
     user = f"safe{shop.number[-4:]}"
     await shop.do(
@@ -150,8 +127,26 @@ async def test_who_guesses_passwords_meets_silence(shop: Shop, phone: Phone) -> 
     assert await phone.register(shop.server.sip, "correct-horse-9") > 0
 
 
+async def test_a_call_hung_up_before_its_ack_ends_with_bye(shop: Shop) -> None:
+    actions = shop.client.calls.actions
+    async with rawsip.udp(shop.server.sip) as wire:
+        wire.send(rawsip.request("INVITE", shop.sip, call_id="offerless", contact=wire.port))
+        call_id = (await shop.app.inbox.next("call.initiated")).payload["call_control_id"]
+        await shop.do(actions.answer, call_id)
+        offered = await wire.answer("offerless")
+        assert b"m=audio" in offered
+        with pytest.raises(telnyx.UnprocessableEntityError, match="10015"):
+            await shop.do(actions.answer, call_id)
+        await shop.do(actions.hangup, call_id)
+        tag = rawsip.header(offered, "To").partition("tag=")[2]
+        body = rawsip.offer()
+        wire.send(rawsip.request("ACK", shop.sip, call_id="offerless", to_tag=tag, body=body))
+        await wire.first(lambda message: message.startswith(b"BYE "))
+        hangup = await shop.app.inbox.next("call.hangup")
+        assert hangup.payload["hangup_cause"] == "normal_clearing"
+
+
 async def test_rtp_of_strangers_is_not_heard(shop: Shop) -> None:
-    loop = asyncio.get_running_loop()
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
@@ -193,7 +188,30 @@ async def test_rtp_of_strangers_is_not_heard(shop: Shop) -> None:
             assert heard.tone(1200).seconds == 0
             await shop.do(shop.client.calls.actions.hangup, call_id)
             await shop.app.inbox.next("call.hangup")
-            assert loop.is_running()
+
+
+async def test_a_flood_of_invites_is_refused_and_a_call_goes_on(shop: Shop, phone: Phone) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    before_kb = memory_kb(shop.server.pid)
+    url = shop.app.serves(wav(tone(900, 3)), "long.wav")
+    await shop.do(shop.client.calls.actions.start_playback, call_id, audio_url=url)
+    await shop.app.inbox.next("call.playback.started")
+    await asyncio.to_thread(flood, shop.server.sip, shop.sip, seconds=2, rate=10_000)
+    await shop.app.inbox.next("call.playback.ended", status="completed")
+    heard = sum(span.seconds for span in call.heard.tones(900))
+    assert heard > 2.4
+    async with rawsip.udp(shop.server.sip) as wire:
+        assert await wire.is_alive(shop.sip, "UDP")
+        for _ in range(100):  # the bucket holds two seconds' worth at most
+            wire.send(rawsip.request("INVITE", shop.sip, body=rawsip.offer()))
+        refused = await wire.first(lambda message: rawsip.status_of(message) == 503)
+    assert int(rawsip.header(refused, "Retry-After")) > 0
+    assert memory_kb(shop.server.pid) - before_kb < 120_000
+    assert not call.over
+    await shop.do(shop.client.calls.actions.hangup, call_id)
+    for one in [one for one in shop.app.inbox.received if one.type == "call.initiated"][1:]:
+        await shop.do(shop.client.calls.actions.hangup, one.payload["call_control_id"])
 
 
 def flood(address: str, uri: str, *, seconds: float, rate: int) -> None:
