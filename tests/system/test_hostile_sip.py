@@ -144,6 +144,7 @@ async def test_a_call_hung_up_before_its_ack_ends_with_bye(shop: Shop) -> None:
         await wire.first(lambda message: message.startswith(b"BYE "))
         hangup = await shop.app.inbox.next("call.hangup")
         assert hangup.payload["hangup_cause"] == "normal_clearing"
+    assert "could not be handled" not in shop.server.log
 
 
 async def test_rtp_of_strangers_is_not_heard(shop: Shop) -> None:

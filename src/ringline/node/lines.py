@@ -263,18 +263,20 @@ class SipLines:
             self._post(line.call, DigitHeard(*digit, self._clock.utc()))
 
     def _progress(self, line: Line, status: int, sdp: bytes) -> None:
+        if line.local is None:
+            return
         media = bool(sdp) and self._take_answer(line, sdp)
         self._post(line.call, Ringing(status, media))
 
     def _answered(self, line: Line, sdp: bytes, headers: tuple[sip.SipHeader, ...]) -> None:
-        if not self._take_answer(line, sdp):
+        if line.local is None or not self._take_answer(line, sdp):
             self._endpoint.bye(line.handle)
             self._post(line.call, Failed(488, "Not Acceptable Here"))
             return
         self._report_answered(line, _headers(headers))
 
     def _acked(self, line: Line, sdp: bytes) -> None:
-        if not line.awaits_ack:
+        if not line.awaits_ack or line.local is None:  # hung up before its ACK came
             return
         line.awaits_ack = False
         first = line.selected is None
