@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -55,18 +55,28 @@ class Customer:
         await asyncio.gather(*self._tasks)
 
     async def _in(self, wire: rawsip.Wire, name: str) -> None:
+        def request(method: str, body: bytes = b"", branch: str = name, to_tag: str = "") -> bytes:
+            return rawsip.request(
+                method,
+                uri,
+                body=body,
+                contact=wire.port,
+                call_id=name,
+                user=name,
+                branch=branch,
+                to_tag=to_tag,
+            )
+
         uri = f"sip:{NUMBER}@{self._node.sip_address}"
         over = self._ended[name] = asyncio.Event()
-        asked = {"call_id": name, "user": name, "branch": name, "contact": wire.port}
-        wire.send(rawsip.request("INVITE", uri, body=rawsip.offer(), **asked))
+        wire.send(request("INVITE", rawsip.offer()))
         if name.startswith("cancel"):
             await wire.answer(name, least=180)
-            wire.send(rawsip.request("CANCEL", uri, **asked))
+            wire.send(request("CANCEL"))
         answer = await wire.answer(name, method="INVITE")
         tag = rawsip.header(answer, "To").partition("tag=")[2]
-        if rawsip.status_of(answer) == 200:
-            asked["branch"] = "ack" + name
-        wire.send(rawsip.request("ACK", uri, to_tag=tag, **asked))
+        branch = "ack" + name if rawsip.status_of(answer) == 200 else name
+        wire.send(request("ACK", branch=branch, to_tag=tag))
         await over.wait()
 
     async def _out(self, wire: rawsip.Wire, name: str) -> None:
@@ -97,8 +107,8 @@ class Customer:
         call_id = event.payload["call_control_id"]
         await self._client.post(f"/calls/{call_id}/actions/{name}", json=body)
 
-    def _later(self, work: object) -> None:
-        task = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -136,7 +146,7 @@ async def settled() -> Counter[str]:
 async def running(folder: Path) -> AsyncIterator[Node]:
     """A node in this process."""
     values = {"api_key": KEY, "data": folder, "http.port": 0, "sip.port": 0, "sip.t1_ms": 20}
-    node = Node(load(None, {}, {**values, "sip.invites_per_second": 1000, "media.ports": "20000-20999"}))
+    node = Node(load(None, {}, {**values, "sip.invites_per_second": 1000, "media.ports": "10000-13999"}))
     await node.start()
     try:
         yield node

@@ -15,7 +15,7 @@ import telnyx
 
 from ringline.sip.events import SipHeader
 from ringline.sip.offeranswer import offered_codecs
-from ringline.testing import Heard, Phone, tone, wav
+from ringline.testing import Heard, Phone, Received, tone, wav
 
 from .conftest import MakeShop, Shop
 
@@ -409,9 +409,9 @@ def _switching(key: str) -> bytes:
     ).encode()
 
 
-async def saved(event: object) -> Heard:
+async def saved(event: Received) -> Heard:
     """What a recording of one channel holds."""
-    url = event.payload["recording_urls"]["wav"]  # type: ignore[attr-defined]
+    url = event.payload["recording_urls"]["wav"]
     async with httpx.AsyncClient() as client:
         data = (await client.get(url)).content
     with wave.open(io.BytesIO(data)) as file:

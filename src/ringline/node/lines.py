@@ -125,7 +125,10 @@ class SipLines:
         if line is None:
             return
         if not self._settle_answer(line, codecs):
-            self._endpoint.refuse(line.handle, 488)
+            if line.local:
+                self._endpoint.refuse(line.handle, 488)
+            else:  # every RTP port is taken: another time there may be one
+                self._endpoint.refuse(line.handle, 503, headers=(sip.SipHeader("Retry-After", "2"),))
             self._post(leg.id, HungUp("error"))
             return
         if silence:
