@@ -98,7 +98,7 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
             "The server, all its threads, is kept on one core. API: POST /calls to a callee that answers at "
             "once, then the hangup command when call.answered has come. INVITE: sipp calls a number, the app "
             "answers on call.initiated, sipp hangs up 50 ms later. Three webhooks a call, signed, stored and "
-            "delivered; SQLite. A rate is kept when every call completes and 99 % are set up within 1 s; then "
+            "delivered; SQLite. A rate is kept when all calls complete and 99 % are set up within 1 s; then "
             "the next is tried."
         ],
     )
