@@ -26,7 +26,7 @@ serve: $(READY)
 test: $(READY)
 	@sh scripts/test-tools.sh
 	@sh scripts/run-tests.sh -n 2 -m "unit or conformance"
-	@sh scripts/run-tests.sh -m "not unit and not conformance"
+	@sh scripts/run-tests.sh -n 3 --dist loadfile -m "not unit and not conformance"
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks scripts

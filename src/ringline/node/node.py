@@ -58,6 +58,8 @@ NODE = "node-1"
 """The one node's name; several nodes on one store are to come with names of their own."""
 
 
+MEDIA_LEGS = 1024
+"""Legs that the media engine has room for, at least."""
 RTP_TIMEOUT_S = 30
 """When silence on RTP is worth an event, where no setting makes it the end of the call."""
 
@@ -218,6 +220,7 @@ class Node:
             ports=settings.media.port_range(),
             driver=settings.media.driver,
             on_event=self._on_media,
+            capacity=max(MEDIA_LEGS, settings.calls.limit),
             rtp_timeout_s=settings.media.rtp_timeout_s or RTP_TIMEOUT_S,
         )
         self.endpoint = SipEndpoint(

@@ -141,9 +141,6 @@ async def connect(
         raise ConnectFailed(f"no WebSocket within {limits.connect:g} s") from None
     except NotAllowed as error:
         raise ConnectFailed(str(error)) from None
-    except UnicodeError:
-        # What asking the system's resolver for a label over 63 bytes raises (RFC 1035 §2.3.4).
-        raise ConnectFailed("the host is not a name that can be looked up") from None
 
 
 @cache
