@@ -25,6 +25,9 @@ class WebServer:
             date_header=False,
             lifespan="off",
             timeout_graceful_shutdown=5,
+            # Longer than the pools of clients keep a connection: who closes first must be the client, or a
+            # request may cross our close and be lost.
+            timeout_keep_alive=75,
             ws="none",
         )
         self._server = uvicorn.Server(config)
