@@ -22,7 +22,14 @@ if MANNER == "interpreted":
 
 from ringline.media.core import COMPILED  # noqa: E402 - after the finder above
 from ringline.media.core.engine import Engine  # noqa: E402 - after the finder above
-from ringline.media.core.kinds import Codec, Command, Direction, Packet, Target  # noqa: E402 - after the finder above
+from ringline.media.core.kinds import (  # noqa: E402 - after the finder above
+    Codec,
+    Command,
+    Direction,
+    Packet,
+    Target,
+    payload_types,
+)
 from ringline.media.core.rtp import RtpPacket, serialize  # noqa: E402 - after the finder above
 
 LOOPBACK = 0x7F000001
@@ -39,7 +46,7 @@ def opened(kind: str, legs: int) -> Engine:
         source = LOOPBACK << 16 | (4000 + 2 * leg)
         commands = [
             (Command.OPEN, leg),
-            (Command.REMOTE, leg, source, 0, codec, 8000, payload_type << 8 | 101, Direction.BOTH),
+            (Command.REMOTE, leg, source, 0, codec, 8000, payload_types(payload_type, 101), Direction.BOTH),
             (Command.IDLE_SILENCE, leg, 1),
         ]
         if kind == "bridged":

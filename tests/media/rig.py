@@ -7,7 +7,7 @@ from itertools import count
 
 from ringline.media.core.coder import Coder
 from ringline.media.core.engine import Engine
-from ringline.media.core.kinds import Codec, Command, Direction, Event, Packet
+from ringline.media.core.kinds import Codec, Command, Direction, Event, Packet, payload_types
 from ringline.media.core.leg import Leg
 from ringline.media.core.rtp import RtpPacket, parse, serialize
 from tests.media.signals import fitted
@@ -61,9 +61,8 @@ class Rig:
     ) -> None:
         port = port or 4000 + 2 * leg
         kind = {Codec.PCMU: 0, Codec.PCMA: 8, Codec.G722: 9}.get(codec, 96)
-        self.command(
-            Command.REMOTE, leg, at_port(port), rtcp or port + 1, codec, rate, kind << 8 | events, direction
-        )
+        types = payload_types(kind, events)
+        self.command(Command.REMOTE, leg, at_port(port), rtcp or port + 1, codec, rate, types, direction)
 
     def at(self, ms: float, do: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (round(ms * MS), next(self._order), do))

@@ -16,6 +16,7 @@ from ringline.media.core.kinds import (
     Method,
     Packet,
     Target,
+    payload_types,
 )
 from ringline.media.core.rtp import RtpPacket, serialize
 from ringline.media.core.tones import BEEP, RINGBACK
@@ -258,6 +259,21 @@ def test_digits_leave_as_telephone_events() -> None:
     assert digits[6][1].payload == bytes((5, 0x8A, 0x03, 0x20))
     assert [p.sequence for _, p in rig.sent[0]] == [(65530 + i) & 0xFFFF for i in range(len(rig.sent[0]))]
     assert [r[2] for r in rig.told(Event.DTMF_SENT)] == [77]
+
+
+def test_each_direction_has_its_own_payload_types() -> None:
+    """RFC 3264 §5.1: we send with the numbers of the answer, and hear those of our offer."""
+    rig = Rig()
+    types = payload_types(0, 96, 0, 101)
+    rig.command(Command.REMOTE, 0, at_port(4000), 4001, Codec.PCMU, 8000, types, Direction.BOTH)
+    rig.command(Command.IDLE_SILENCE, 0, 1)
+    for number, event_type in enumerate((96, 101)):
+        digit = bytes((7 + number, 0x80 | 10, 0, 160))
+        rig.packet(100 + 100 * number, 0, RtpPacket(event_type, 10 + number, 800 * number, 77, digit))
+    rig.command(Command.DTMF, 0, 5, 100, Method.RFC4733, 0)
+    rig.run(600)
+    assert [r[2] for r in rig.told(Event.DTMF)] == [8]
+    assert {p.payload_type for _, p in rig.sent[0]} == {0, 96}
 
 
 def test_digits_in_the_band_are_heard_as_tones() -> None:

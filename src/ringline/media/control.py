@@ -68,6 +68,9 @@ class RemoteMedia:
     direction: Direction = "sendrecv"
     rtcp_port: int | None = None
     clock_rate: int | None = None
+    receive_payload_type: int | None = None
+    """What comes is numbered so; None: as what goes."""
+    receive_dtmf_payload_type: int | None = None
 
 
 def codec_number(name: str, *, little_endian: bool = False) -> kinds.Codec:
@@ -122,7 +125,12 @@ class LegControl:
             rtcp,
             codec_number(codec.name),
             codec.sample_rate,
-            remote.payload_type << 8 | event_type,
+            kinds.payload_types(
+                remote.payload_type,
+                event_type,
+                remote.receive_payload_type,
+                remote.receive_dtmf_payload_type,
+            ),
             DIRECTIONS[remote.direction],
         )
         if codec.sample_rate != self._rate:

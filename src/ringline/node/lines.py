@@ -346,6 +346,8 @@ class SipLines:
                 dtmf_payload_type=selected.dtmf_payload_type,
                 direction=selected.direction.value,
                 rtcp_port=selected.remote_rtcp_port,
+                receive_payload_type=selected.receive_payload_type,
+                receive_dtmf_payload_type=selected.receive_dtmf_payload_type,
             ),
         )
         if before and before.direction.sends is not selected.direction.sends:

@@ -298,6 +298,8 @@ class PhoneCall:
                 dtmf_payload_type=selected.dtmf_payload_type,
                 direction=selected.direction.value,
                 rtcp_port=selected.remote_rtcp_port,
+                receive_payload_type=selected.receive_payload_type,
+                receive_dtmf_payload_type=selected.receive_dtmf_payload_type,
             ),
         )
         plane.set_idle_silence(self.handle, on=True)

@@ -137,3 +137,15 @@ TAPS = 4
 """Taps that a leg can have at once."""
 SOURCES = 16
 """Legs that one leg can hear at once."""
+
+
+def payload_types(
+    send: int, send_events: int, receive: int | None = None, receive_events: int | None = None
+) -> int:
+    """The fifth argument of REMOTE: receive, receive events, send, send events, a byte each.
+
+    What comes has the numbers of what goes unless the other side renumbered (RFC 3264 §5.1).
+    """
+    receive = send if receive is None else receive
+    receive_events = send_events if receive_events is None else receive_events
+    return receive << 24 | receive_events << 16 | send << 8 | send_events

@@ -132,10 +132,10 @@ class Leg:
     def c_remote(
         self, source: int, rtcp_port: int, codec: int, rate: int, types: int, direction: int, now_ns: int
     ) -> None:
-        """Apply an answered offer; `types` holds two payload types, voice << 8 | events."""
-        self.receiver.c_configure(codec, rate, types >> 8, types & 255)
+        """Apply an answered offer; `types` holds four payload types, see `kinds.payload_types`."""
+        self.receiver.c_configure(codec, rate, (types >> 24) & 255, (types >> 16) & 255)
         self.receiver.latch.c_expect(source)
-        self.sender.c_configure(codec, rate, types >> 8, types & 255)
+        self.sender.c_configure(codec, rate, (types >> 8) & 255, types & 255)
         self.rtcp_port = rtcp_port
         self.direction = direction
         if not self.connected:
