@@ -20,7 +20,8 @@ from ringline.calls.state import Leg
 from ringline.core import log
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
-from ringline.media.plane import LocalMedia, MediaPlane, NoFreePort, RemoteMedia
+from ringline.media.plane import LocalMedia, MediaPlane, NoFreePort
+from ringline.node.agreed import remote_media, sample_rate
 from ringline.node.targets import Destination, Targets
 from ringline.sip import events as sip
 from ringline.sip.endpoint import SipEndpoint
@@ -29,7 +30,6 @@ from ringline.sip.params import SipError
 from ringline.sip.sdp import SdpError
 from ringline.timeline.entries import AnyBody, SipMessage
 
-SAMPLE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "L16": 16000, "OPUS": 16000, "AMR-WB": 16000}
 DTMF_RELAY = "application/dtmf-relay"
 EARLY_MESSAGES = 64
 """SIP messages kept for calls that are not known yet: their INVITE is seen before it is routed."""
@@ -335,21 +335,7 @@ class SipLines:
 
     def _settle(self, line: Line, selected: Selected) -> None:
         before, line.selected = line.selected, selected
-        self._plane.set_remote(
-            line.call,
-            RemoteMedia(
-                address=selected.remote_address,
-                port=selected.remote_port,
-                codec=selected.codec,
-                payload_type=selected.payload_type,
-                ptime_ms=selected.ptime_ms,
-                dtmf_payload_type=selected.dtmf_payload_type,
-                direction=selected.direction.value,
-                rtcp_port=selected.remote_rtcp_port,
-                receive_payload_type=selected.receive_payload_type,
-                receive_dtmf_payload_type=selected.receive_dtmf_payload_type,
-            ),
-        )
+        self._plane.set_remote(line.call, remote_media(selected))
         if before and before.direction.sends is not selected.direction.sends:
             self._post(line.call, HoldChanged(not selected.direction.sends))
 
@@ -357,7 +343,7 @@ class SipLines:
         selected = line.selected
         codec = selected.codec if selected else ""
         remote = f"{selected.remote_address}:{selected.remote_port}" if selected else ""
-        self._post(line.call, Answered(codec, SAMPLE_RATES.get(codec, 0), headers, remote))
+        self._post(line.call, Answered(codec, sample_rate(codec), headers, remote))
 
     def _open(self, line: Line) -> bool:
         if line.local is None:

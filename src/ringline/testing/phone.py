@@ -23,8 +23,9 @@ from ringline.core.clock import Clock, SystemClock
 from ringline.core.errors import RinglineError
 from ringline.core.ids import Ids
 from ringline.media.events import DtmfReceived, LegClosed, LegStats, MediaEvent
-from ringline.media.plane import MediaPlane, RemoteMedia
+from ringline.media.plane import MediaPlane
 from ringline.media.tapping import Tap
+from ringline.node.agreed import remote_media, sample_rate
 from ringline.sip import events as sip
 from ringline.sip.endpoint import EndpointSettings, SipEndpoint
 from ringline.sip.offeranswer import Negotiation, Selected
@@ -37,7 +38,6 @@ from ringline.testing.voice import RATE, Voice
 WAIT_S = 10.0
 """How long a phone waits for what should happen, unless told otherwise."""
 
-SAMPLE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "L16": 16000}
 
 Manner = Literal["ask", "answer", "refuse", "ring"]
 
@@ -283,25 +283,11 @@ class PhoneCall:
 
     def _settle(self, selected: Selected) -> None:
         plane = self.phone.plane
-        rate = SAMPLE_RATES[selected.codec]
+        rate = sample_rate(selected.codec)
         changed = self._heard is not None and self._heard.rate != rate
         self._selected = selected
         self.held = not selected.direction.sends
-        plane.set_remote(
-            self.handle,
-            RemoteMedia(
-                address=selected.remote_address,
-                port=selected.remote_port,
-                codec=selected.codec,
-                payload_type=selected.payload_type,
-                ptime_ms=selected.ptime_ms,
-                dtmf_payload_type=selected.dtmf_payload_type,
-                direction=selected.direction.value,
-                rtcp_port=selected.remote_rtcp_port,
-                receive_payload_type=selected.receive_payload_type,
-                receive_dtmf_payload_type=selected.receive_dtmf_payload_type,
-            ),
-        )
+        plane.set_remote(self.handle, remote_media(selected))
         plane.set_idle_silence(self.handle, on=True)
         if self._tap is None or changed:
             self._open_tap(rate)
