@@ -342,6 +342,16 @@ def test_strangers_are_counted_and_not_heard() -> None:
     assert rig.targets[0] == at_port(4000)
 
 
+def test_the_first_packet_after_an_answer_counts() -> None:
+    rig = Rig(2).run(20)
+    rig.stream(1, sine(440, 0.1, 8000), port=5555, start_ms=1)
+    rig.command(
+        Command.REMOTE, 1, at_port(5555), 5556, Codec.PCMU, 16000, payload_types(0, 101), Direction.BOTH
+    )
+    rig.run(200)
+    assert (rig.legs[1].receiver.packets, rig.legs[1].receiver.latch.strangers) == (5, 0)
+
+
 def test_a_phone_behind_nat_is_learned_and_answered_there() -> None:
     rig = Rig()
     rig.command(Command.IDLE_SILENCE, 0, 1)

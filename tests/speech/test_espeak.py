@@ -132,6 +132,7 @@ async def test_many_speak_at_once_each_its_own_words(speech: SpeechService) -> N
 
 
 async def test_a_killed_engine_comes_back(speaker: WorkerSpeaker) -> None:
+    before = psutil.Process().children()
     service = SpeechService([speaker])
     await service.warm()
     pid = speaker.worker.status().pid
@@ -142,7 +143,7 @@ async def test_a_killed_engine_comes_back(speaker: WorkerSpeaker) -> None:
             await asyncio.sleep(0.01)
     assert samples(*await spoken(service, text=TEXT)).size > 0
     await service.stop()
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 DEEP = """

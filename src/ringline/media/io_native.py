@@ -126,7 +126,7 @@ class NativeDriver:
                 self.engine.c_receive(index >> 1, index & 1, self.data, 0, size, self.source[0], now_ns)
 
     def c_send(self) -> None:
-        """Send what one slot made."""
+        """Send what one slot made, and the last packets of legs closed before it."""
         for i in range(self.engine.tx_count):
             fd = self.rtp[self.engine.tx_leg[i]]
             if self.engine.tx_kind[i] == RTCP:
@@ -135,3 +135,4 @@ class NativeDriver:
             size = self.engine.tx_size[i]
             if ringline_send(fd, cython.address(self.engine.tx_data[at]), size, self.engine.tx_to[i]) < 0:
                 self.unsent += 1
+        self.engine.c_sent()

@@ -16,7 +16,8 @@ cdef class Engine:
     cdef readonly Records commands, events
     cdef readonly list legs
     cdef PyObject **table
-    cdef int[::1] present, open, closing
+    cdef int[::1] present, open
+    cdef long long[::1] closing
     cdef int closings
     cdef readonly cursor_t highest
     cdef readonly long long epoch_ns, done, late_slots
@@ -47,3 +48,4 @@ cdef class Engine:
     @cython.locals(at=int, size=int, to="long long", kind=int)
     cdef void c_report(self, int index, long long now_ns, int bye) noexcept nogil
     cdef void c_list(self, int index, int kind, long long to, int size) noexcept nogil
+    cdef void c_sent(self) noexcept nogil

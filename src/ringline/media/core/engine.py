@@ -61,7 +61,7 @@ class Engine:
         self.legs: list[Leg | None] = [None] * capacity
         self.present = array("i", bytes(4 * capacity))
         self.open = array("i", bytes(4 * capacity))
-        self.closing = array("i", bytes(4 * capacity))
+        self.closing = array("q", bytes(8 * capacity))
         self.closings = 0
         self.highest = 0
         self.epoch_ns = -1
@@ -142,7 +142,7 @@ class Engine:
             cython.cast(Leg, self.table[index]).c_close(now_ns)
             self.c_report(index, now_ns, 1)
             self.open[index] = 0
-            self.closing[index] = 1
+            self.closing[index] = self.done + 1
             self.closings += 1
         elif kind == REMOTE:
             cython.cast(Leg, self.table[index]).c_remote(
@@ -201,7 +201,11 @@ class Engine:
     def c_receive(
         self, index: int, kind: int, data: MutableSequence[int], at: int, size: int, source: int, now_ns: int
     ) -> None:
-        """Take in a datagram of `size` octets at `data[at]` from `source` (address << 16 | port)."""
+        """Take in a datagram of `size` octets at `data[at]` from `source` (address << 16 | port).
+
+        What Python asked for before holds for it: an answer that names a far end is in force for its first packet.
+        """
+        self.c_commands(now_ns)
         if size <= 0 or not self.c_leg(index):
             return
         if kind == RTP:
@@ -228,7 +232,6 @@ class Engine:
 
     def c_slot(self, now_ns: int) -> None:
         """Run one slot: all legs whose turn it is listen, then speak into the transmit list."""
-        self.tx_count = 0
         if self.closings:
             self.c_let_go(now_ns)
         self.c_commands(now_ns)
@@ -244,9 +247,11 @@ class Engine:
         self.done += 1
 
     def c_let_go(self, now_ns: int) -> None:
-        """Say CLOSED of the legs that ended in the slot before: only now has their last packet been sent."""
+        """Say CLOSED of the legs that ended before the last slot did: only now has their last packet been sent."""
         for i in range(self.highest):
-            if self.closing[i] and self.events.c_put(EVENT_CLOSED, i, 0, 0, 0, 0, 0, now_ns):
+            if not self.closing[i] or self.done < self.closing[i]:
+                continue
+            if self.events.c_put(EVENT_CLOSED, i, 0, 0, 0, 0, 0, now_ns):
                 self.closing[i] = 0
                 self.closings -= 1
 
@@ -297,6 +302,10 @@ class Engine:
         self.tx_size[self.tx_count] = size
         self.tx_count += 1
 
+    def c_sent(self) -> None:
+        """The transmit list has been sent."""
+        self.tx_count = 0
+
     # Python's way in, for the asyncio driver and tests.
 
     def receive(self, index: int, kind: int, data: bytes, source: int, now_ns: int) -> None:
@@ -318,7 +327,7 @@ class Engine:
                         bytes(self.tx_data[at : at + self.tx_size[i]]),
                     )
                 )
-        self.tx_count = 0
+            self.c_sent()
 
     def tx(self) -> list[tuple[int, int, int, bytes]]:
         """Take the packets made since the last call: (leg, kind, to, octets)."""
