@@ -11,7 +11,7 @@ from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.store.db import Store
 from ringline.store.migrate import migrate
-from ringline.store.tables import metadata
+from ringline.store.schema import metadata
 
 
 @pytest.fixture(scope="session")

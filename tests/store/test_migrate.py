@@ -14,7 +14,8 @@ from ringline.core.errors import ConfigError
 from ringline.store import sqlite
 from ringline.store.db import Store
 from ringline.store.migrate import migrate
-from ringline.store.tables import accounts, metadata
+from ringline.store.schema import metadata
+from ringline.store.tables import accounts
 
 pytestmark = pytest.mark.unit
 
@@ -64,10 +65,11 @@ def test_a_file_with_data_is_copied_before_its_schema_changes(tmp_path: Path, cl
     scripts = tmp_path / "migrations"
     original = Path(module.__file__).parent / "migrations"
     (scripts / "versions").mkdir(parents=True)
-    for name in ("env.py", "versions/r0001_first_schema.py"):
-        (scripts / name).write_text((original / name).read_text())
-    (scripts / "versions" / "r0002.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    for script in [original / "env.py", *(original / "versions").glob("r*.py")]:
+        (scripts / script.relative_to(original)).write_text(script.read_text())
+    head = max(script.name[1:5] for script in (original / "versions").glob("r*.py"))
+    (scripts / "versions" / "r9999.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '9999'\ndown_revision = '{head}'\n"
         "def upgrade():\n    op.add_column('accounts', sa.Column('extra', sa.Text))\n"
         "    raise RuntimeError('power cut')\n"
     )
@@ -83,7 +85,7 @@ def test_a_file_with_data_is_copied_before_its_schema_changes(tmp_path: Path, cl
         ]
     engine.dispose()
     (backup,) = (one for one in tmp_path.iterdir() if "backup" in one.name)
-    assert backup.name == "store.db.0001-20300101T000000.backup"
+    assert backup.name == f"store.db.{head}-20300101T000000.backup"
     with sqlite3.connect(backup) as copy:
         assert copy.execute("select id from accounts").fetchall() == [("a",)]
     copy.close()

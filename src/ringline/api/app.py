@@ -17,13 +17,22 @@ from ringline.api.routes import (
     account,
     actions,
     applications,
+    buckets,
     calls,
+    chat,
     connections,
+    conversations,
+    embeddings,
     events,
+    fine_tuning,
+    insights,
     media,
+    models,
     numbers,
     operations,
     recordings,
+    reports,
+    responses,
 )
 from ringline.core.errors import ApiError
 from ringline.storage.objects import StorageUnavailable
@@ -44,6 +53,15 @@ ROUTERS = (
     media.router,
     events.router,
     account.router,
+    chat.router,
+    responses.router,
+    models.router,
+    embeddings.router,
+    conversations.router,
+    insights.router,
+    fine_tuning.router,
+    buckets.router,
+    reports.router,
 )
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

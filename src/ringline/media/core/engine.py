@@ -203,7 +203,7 @@ class Engine:
     ) -> None:
         """Take in a datagram of `size` octets at `data[at]` from `source` (address << 16 | port).
 
-        What Python asked for before holds for it: an answer that names a far end is in force for its first packet.
+        What Python asked for before holds for it: an answer is in force for the first packet after it.
         """
         self.c_commands(now_ns)
         if size <= 0 or not self.c_leg(index):
@@ -247,7 +247,7 @@ class Engine:
         self.done += 1
 
     def c_let_go(self, now_ns: int) -> None:
-        """Say CLOSED of the legs that ended before the last slot did: only now has their last packet been sent."""
+        """Say CLOSED of the legs that ended before the last slot did: their last packet has been sent."""
         for i in range(self.highest):
             if not self.closing[i] or self.done < self.closing[i]:
                 continue

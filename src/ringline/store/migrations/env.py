@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ringline.store.tables import metadata
+from ringline.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

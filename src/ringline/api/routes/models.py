@@ -1,0 +1,5 @@
+"""Models (spec ai-api §3)."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["models"])

@@ -1,0 +1,5 @@
+"""Responses (spec ai-api §0.5)."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["responses"])

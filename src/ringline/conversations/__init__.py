@@ -1,0 +1,1 @@
+"""Conversations and their messages, PostgREST filters, insights."""

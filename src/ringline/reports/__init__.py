@@ -1,0 +1,1 @@
+"""Usage records, batch reports, usage reports."""

@@ -1,0 +1,1 @@
+"""Tables of buckets, their objects and uploads in parts (spec ai-api §12)."""

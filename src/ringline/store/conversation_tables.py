@@ -1,0 +1,1 @@
+"""Tables of conversations and their messages (spec ai-api §5.1–5.3)."""

@@ -1,0 +1,1 @@
+"""Tables of fine-tuning jobs (spec ai-api §8)."""

@@ -1,0 +1,1 @@
+"""Tables of usage records and reports (spec ai-api §10)."""
