@@ -12,6 +12,7 @@ from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
+from ringline.jobs.runner import Jobs
 from ringline.storage.objects import ObjectStore
 from ringline.store import accounts, keys
 from ringline.store.db import Store
@@ -77,6 +78,11 @@ class House:
     settings: ApiSettings = field(default_factory=ApiSettings)
     route_changes: int = 0
     ids: Ids = field(default_factory=lambda: Ids.seeded(1))
+    jobs: Jobs = field(init=False)
+    """Not started: what is queued can be seen in the store; tests register the kinds they need."""
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.store, self.clock, ids=self.ids, node="test")
 
     def app(self) -> FastAPI:
         """The application, wired."""
@@ -88,6 +94,7 @@ class House:
                 objects=ObjectStore.open("", objects),
                 guard=Guard(Policy(private=True)),
                 registrations=self.registrations,
+                jobs=self.jobs,
                 clock=self.clock,
                 ids=self.ids,
                 registry=CollectorRegistry(),

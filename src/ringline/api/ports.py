@@ -12,6 +12,7 @@ from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard
+from ringline.jobs.runner import Jobs
 from ringline.storage.objects import ObjectStore
 from ringline.store.db import Store
 
@@ -93,6 +94,7 @@ class ApiDeps:
     objects: ObjectStore
     guard: Guard
     registrations: Registrations
+    jobs: Jobs
     clock: Clock
     ids: Ids
     registry: CollectorRegistry

@@ -23,11 +23,13 @@ class RoomCounts(Collector):
         calls: Callable[[], int],
         sip: Callable[[], Mapping[str, int]],
         webhooks: Callable[[], Mapping[str, int]],
+        jobs: Callable[[], Mapping[str, int]],
         held: Callable[[], int],
     ) -> None:
         self._calls = calls
         self._sip = sip
         self._webhooks = webhooks
+        self._jobs = jobs
         self._held = held
 
     def collect(self) -> Iterable[Metric]:
@@ -38,6 +40,7 @@ class RoomCounts(Collector):
         yield _counters(
             "ringline_webhooks", "Webhook attempts and their outcomes.", "outcome", self._webhooks()
         )
+        yield _counters("ringline_jobs", "Durable jobs and their outcomes.", "outcome", self._jobs())
 
 
 class LoopLag:

@@ -21,6 +21,7 @@ from ringline.core.clock import MILLISECOND, Clock, SystemClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
 from ringline.core.settings import Settings
+from ringline.jobs.runner import Jobs
 from ringline.media.events import MediaEvent
 from ringline.media.plane import MediaPlane
 from ringline.node import aftermath
@@ -58,6 +59,8 @@ NODE = "node-1"
 """The one node's name; several nodes on one store are to come with names of their own."""
 
 
+JOB_SLOTS = 4
+"""Durable jobs that run at once: long ones (training) leave room for short ones."""
 MEDIA_LEGS = 1024
 """Legs that the media engine has room for, at least."""
 RTP_TIMEOUT_S = 30
@@ -115,6 +118,7 @@ class Node:
         saved = await self.recorders.recover()
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
         self.retention.start()
+        self.jobs.start()
         self.loop_lag.start()
         if lost or saved:
             self._log.warning("recovered from an unclean end", calls_ended=lost, recordings=len(saved))
@@ -143,6 +147,7 @@ class Node:
         await self._settle_calls()
         await self.streams.settle()
         await self.web.stop()
+        await self.jobs.stop()
         await self.delivery.stop(drain_secs=5)
         await self.retention.stop()
         await self.loop_lag.stop()
@@ -209,6 +214,7 @@ class Node:
         self.guard = Guard(policy)
         self.objects = ObjectStore.open(settings.storage.url, self._folder("objects"))
         self.directory = Directory(self.store)
+        self.jobs = Jobs(self.store, clock, ids=ids, node=NODE, slots=JOB_SLOTS)
         self.registry = CollectorRegistry()
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
@@ -264,6 +270,7 @@ class Node:
                 calls=lambda: self.runner.alive,
                 sip=lambda: self.endpoint.counters,
                 webhooks=lambda: self.delivery.counts,
+                jobs=lambda: self.jobs.counts,
                 held=lambda: self.delivery.held,
             )
         )
@@ -338,6 +345,7 @@ class Node:
             objects=self.objects,
             guard=self.guard,
             registrations=self.registrations,
+            jobs=self.jobs,
             clock=self.clock,
             ids=self.ids,
             registry=self.registry,
