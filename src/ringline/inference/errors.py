@@ -1,0 +1,58 @@
+"""How asking a model fails.
+
+::
+
+    InferenceError
+    ├── UnknownModel         no model or alias of that name
+    ├── Unsupported          the engine behind the model cannot do what was asked; says which field
+    ├── EngineRefused        the engine found the request wrong (its own 4xx)
+    ├── GuideBroken          a strict answer does not hold what it promised
+    └── EngineFailed         the engine is gone, broken or breaks its protocol
+        └── EngineTimeout    it took too long
+
+`workers.Busy` is raised beside these when there is no place.
+"""
+
+from ringline.core.errors import RinglineError
+
+
+class InferenceError(RinglineError):
+    """A question that was not answered."""
+
+
+class UnknownModel(InferenceError):
+    """No model and no alias is called so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name[:200]!r} does not exist. GET /v2/ai/models lists those that do.")
+        self.name = name
+
+
+class Unsupported(InferenceError):
+    """The engine behind `model` cannot do what `field` of the request asks."""
+
+    def __init__(self, field: str, model: str, what: str) -> None:
+        super().__init__(f"The model {model} cannot do {what} ({field}).")
+        self.field = field
+
+
+class EngineRefused(InferenceError):
+    """The engine's own refusal: `status` 400 to 499, its words, and `param` and `code` if it gave them."""
+
+    def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.param = param
+        self.code = code
+
+
+class GuideBroken(InferenceError):
+    """The answer ended without being what the guide asks; nothing wrong is handed out as right."""
+
+
+class EngineFailed(InferenceError):
+    """The engine cannot be reached, died, or broke its protocol."""
+
+
+class EngineTimeout(EngineFailed):
+    """The engine did not begin, go on or end in time."""
