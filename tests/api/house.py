@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from ringline.api.app import build_app
+from ringline.api.buckets import Buckets
 from ringline.api.ports import ApiDeps, ApiSettings, Health, Registration
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import VirtualClock
@@ -86,12 +87,13 @@ class House:
 
     def app(self) -> FastAPI:
         """The application, wired."""
-        objects = self.folder / "objects"
+        objects = ObjectStore.open("", self.folder / "objects")
         return build_app(
             ApiDeps(
                 calls=self.calls,
                 store=self.store,
-                objects=ObjectStore.open("", objects),
+                objects=objects,
+                buckets=Buckets(self.store, objects, self.clock, self.ids),
                 guard=Guard(Policy(private=True)),
                 registrations=self.registrations,
                 jobs=self.jobs,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from ringline.api.buckets import Buckets
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
@@ -92,6 +93,7 @@ class ApiDeps:
     calls: Calls
     store: Store
     objects: ObjectStore
+    buckets: Buckets
     guard: Guard
     registrations: Registrations
     jobs: Jobs

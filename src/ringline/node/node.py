@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 import ringline
 from ringline.api.app import build_app
+from ringline.api.buckets import Buckets
 from ringline.api.ports import ApiDeps, ApiSettings, Health
 from ringline.calls.inputs import Input, Superseded
 from ringline.calls.runner import Ports, Runner
@@ -213,6 +214,7 @@ class Node:
         policy = Policy.build(settings.net.policy, settings.net.allow, settings.net.deny, listening)
         self.guard = Guard(policy)
         self.objects = ObjectStore.open(settings.storage.url, self._folder("objects"))
+        self.buckets = Buckets(self.store, self.objects, clock, ids)
         self.directory = Directory(self.store)
         self.jobs = Jobs(self.store, clock, ids=ids, node=NODE, slots=JOB_SLOTS)
         self.registry = CollectorRegistry()
@@ -343,6 +345,7 @@ class Node:
             ),
             store=self.store,
             objects=self.objects,
+            buckets=self.buckets,
             guard=self.guard,
             registrations=self.registrations,
             jobs=self.jobs,
