@@ -14,6 +14,7 @@ from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
 from ringline.jobs.runner import Jobs
+from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
 from ringline.store import accounts, keys
 from ringline.store.db import Store
@@ -79,11 +80,14 @@ class House:
     settings: ApiSettings = field(default_factory=ApiSettings)
     route_changes: int = 0
     ids: Ids = field(default_factory=lambda: Ids.seeded(1))
+    usage: UsageLog = field(init=False)
+    """Not started: `flush` it."""
     jobs: Jobs = field(init=False)
     """Not started: what is queued can be seen in the store; tests register the kinds they need."""
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.store, self.clock, ids=self.ids, node="test")
+        self.usage = UsageLog(self.store)
 
     def app(self) -> FastAPI:
         """The application, wired."""
@@ -97,6 +101,7 @@ class House:
                 guard=Guard(Policy(private=True)),
                 registrations=self.registrations,
                 jobs=self.jobs,
+                usage=self.usage,
                 clock=self.clock,
                 ids=self.ids,
                 registry=CollectorRegistry(),

@@ -14,6 +14,7 @@ from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard
 from ringline.jobs.runner import Jobs
+from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
 from ringline.store.db import Store
 
@@ -97,6 +98,7 @@ class ApiDeps:
     guard: Guard
     registrations: Registrations
     jobs: Jobs
+    usage: UsageLog
     clock: Clock
     ids: Ids
     registry: CollectorRegistry

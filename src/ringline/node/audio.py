@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -45,9 +46,13 @@ class FileSound:
 class SpokenSound:
     """Words, synthesised while they are played; what was said once is said again from memory."""
 
-    def __init__(self, speech: SpeechService, utterance: Utterance) -> None:
+    def __init__(
+        self, speech: SpeechService, utterance: Utterance, spoken: Callable[[str, int], None]
+    ) -> None:
+        """`spoken(voice, characters)` hears of each synthesis, as far as it came."""
         self._speech = speech
         self._utterance = utterance
+        self._spoken = spoken
         self._said: dict[int, list[bytes]] = {}
 
     async def blocks(self, rate: int) -> AsyncIterator[bytes]:
@@ -66,9 +71,15 @@ class SpokenSound:
             rate=rate,
             speed=wanted.speed,
         )
-        async for chunk in self._speech.synthesize(request):
-            said.append(chunk.pcm)
-            yield chunk.pcm
+        voice, characters = "", 0
+        try:
+            async for chunk in self._speech.synthesize(request):
+                voice, characters = chunk.voice or voice, characters + len(chunk.text)
+                said.append(chunk.pcm)
+                yield chunk.pcm
+        finally:
+            if characters:
+                self._spoken(voice, characters)
         self._said[rate] = said
 
 
@@ -81,15 +92,20 @@ class AudioLibrary:
         guard: Guard,
         speech: SpeechService,
         stored: Callable[[str, str], Awaitable[bytes]],
+        spoken: Callable[[str, str, int], None],
         folder: Path,
         clock: Clock,
         max_bytes: int,
         timeout_s: float,
     ) -> None:
-        """`stored(account_id, media_name)` reads an uploaded file; raises `KeyError` when there is none."""
+        """`stored(account_id, media_name)` reads an uploaded file; raises `KeyError` when there is none.
+
+        `spoken(account_id, voice, characters)` hears of everything that is synthesised.
+        """
         self._guard = guard
         self._speech = speech
         self._stored = stored
+        self._spoken = spoken
         self._folder = folder
         self._clock = clock
         self._max_bytes = max_bytes
@@ -110,7 +126,7 @@ class AudioLibrary:
             case InlineAudio(data):
                 return FileSound(data)
             case Utterance():
-                return SpokenSound(self._speech, content)
+                return SpokenSound(self._speech, content, partial(self._spoken, account_id))
 
     async def _download(self, url: str, *, cache: bool) -> bytes | Path:
         name = hashlib.sha256(url.encode()).hexdigest()

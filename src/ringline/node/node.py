@@ -38,6 +38,7 @@ from ringline.node.players import MediaPlayers
 from ringline.node.recorders import MediaRecorders
 from ringline.node.recordings import Shelf
 from ringline.node.registrations import Registrations
+from ringline.node.reports import Reports
 from ringline.node.retention import Retention
 from ringline.node.speech import make_speech
 from ringline.node.streams import AppStreams
@@ -115,6 +116,7 @@ class Node:
         await self.directory.start()
         lost = await aftermath.end_lost_legs(self.store, node=NODE, clock=self.clock, ids=self.ids)
         self.delivery.start()
+        await self.reports.start()
         await self.web.start()
         saved = await self.recorders.recover()
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
@@ -149,6 +151,7 @@ class Node:
         await self.streams.settle()
         await self.web.stop()
         await self.jobs.stop()
+        await self.reports.stop()
         await self.delivery.stop(drain_secs=5)
         await self.retention.stop()
         await self.loop_lag.stop()
@@ -217,6 +220,7 @@ class Node:
         self.buckets = Buckets(self.store, self.objects, clock, ids)
         self.directory = Directory(self.store)
         self.jobs = Jobs(self.store, clock, ids=ids, node=NODE, slots=JOB_SLOTS)
+        self.reports = Reports(self.store, clock)
         self.registry = CollectorRegistry()
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
@@ -303,6 +307,7 @@ class Node:
             guard=self.guard,
             speech=self.speech,
             stored=self._stored_audio,
+            spoken=self.reports.meter.synthesis,
             folder=self._folder("cache"),
             clock=clock,
             max_bytes=settings.net.max_download_mb * 1_000_000,
@@ -349,6 +354,7 @@ class Node:
             guard=self.guard,
             registrations=self.registrations,
             jobs=self.jobs,
+            usage=self.reports.usage,
             clock=self.clock,
             ids=self.ids,
             registry=self.registry,
@@ -426,3 +432,4 @@ class Node:
 
     def _forget(self, leg: Leg) -> None:
         self.lines.forget(leg)
+        self.reports.meter.call(leg)
