@@ -57,8 +57,8 @@ ROUTERS = (
     responses.router,
     models.router,
     embeddings.router,
+    insights.router,  # its /ai/conversations/insights is no id of a conversation
     conversations.router,
-    insights.router,
     fine_tuning.router,
     buckets.router,
     reports.router,
