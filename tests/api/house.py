@@ -13,6 +13,7 @@ from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
+from ringline.inference.embedding import Embedder
 from ringline.jobs.runner import Jobs
 from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
@@ -80,6 +81,7 @@ class House:
     settings: ApiSettings = field(default_factory=ApiSettings)
     route_changes: int = 0
     ids: Ids = field(default_factory=lambda: Ids.seeded(1))
+    embedder: Embedder = field(default_factory=Embedder)
     usage: UsageLog = field(init=False)
     """Not started: `flush` it."""
     jobs: Jobs = field(init=False)
@@ -102,6 +104,7 @@ class House:
                 registrations=self.registrations,
                 jobs=self.jobs,
                 usage=self.usage,
+                embedder=self.embedder,
                 clock=self.clock,
                 ids=self.ids,
                 registry=CollectorRegistry(),

@@ -13,6 +13,7 @@ from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard
+from ringline.inference.embedding import Embedder
 from ringline.jobs.runner import Jobs
 from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
@@ -99,6 +100,7 @@ class ApiDeps:
     registrations: Registrations
     jobs: Jobs
     usage: UsageLog
+    embedder: Embedder
     clock: Clock
     ids: Ids
     registry: CollectorRegistry

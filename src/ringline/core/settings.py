@@ -135,6 +135,19 @@ class SpeechSettings(Section):
     workers: int = Field(2, ge=1, description="Clauses that are synthesised at the same time.")
 
 
+class EmbeddingSettings(Section):
+    """Texts into vectors."""
+
+    default: str = Field("", description="Model that aliases lead to; empty is the first that is there.")
+    workers: int = Field(0, ge=0, description="Batches run at once, a core each; 0 is one a core, up to 4.")
+    batch_texts: int = Field(32, ge=1, description="Texts of different requests that share a batch.")
+    batch_tokens: int = Field(4096, ge=1, description="Tokens that a batch has at most.")
+    batch_wait_ms: float = Field(5.0, ge=0, description="Wait for more texts while several clients ask.")
+    waiting: int = Field(
+        8192, ge=1, description="Texts that may wait; beyond it requests are sent away (429)."
+    )
+
+
 class StreamSettings(Section):
     """Media streaming."""
 
@@ -178,6 +191,7 @@ class Settings(BaseModel):
     store: StoreSettings = StoreSettings()
     storage: StorageSettings = StorageSettings()
     speech: SpeechSettings = SpeechSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     streams: StreamSettings = StreamSettings()
     calls: CallSettings = CallSettings()
     log: LogSettings = LogSettings()

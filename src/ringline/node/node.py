@@ -29,6 +29,7 @@ from ringline.node import aftermath
 from ringline.node.audio import AudioLibrary
 from ringline.node.calls_directory import CallsDirectory
 from ringline.node.directory import Directory
+from ringline.node.embeddings import make_embeddings
 from ringline.node.inbound import Inbound
 from ringline.node.ledger import StoreLedger
 from ringline.node.lines import Advertised, SipLines
@@ -161,6 +162,7 @@ class Node:
         self._warming.cancel()
         await asyncio.gather(self._warming, return_exceptions=True)
         await self.speech.stop()
+        await self.embedder.stop()
         await self.http.aclose()
         await self.store.close()
 
@@ -225,6 +227,7 @@ class Node:
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
         self.speech = make_speech(settings, clock, self.http)
+        self.embedder = make_embeddings(settings, clock)
         self.plane = MediaPlane(
             clock=clock,
             ids=ids,
@@ -355,6 +358,7 @@ class Node:
             registrations=self.registrations,
             jobs=self.jobs,
             usage=self.reports.usage,
+            embedder=self.embedder,
             clock=self.clock,
             ids=self.ids,
             registry=self.registry,

@@ -1,0 +1,106 @@
+"""Which embedding models a node serves, from what is configured, installed and pulled."""
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from ringline.core.clock import Clock
+from ringline.inference.cards import ModelCard
+from ringline.inference.embedding import Embedder, EmbeddingEngine
+from ringline.inference.embedding_batching import BatchLimits
+from ringline.inference.embedding_job import OnnxSettings
+from ringline.inference.embedding_local import LocalEmbeddings, LocalModel
+from ringline.inference.registry import Model, Task
+from ringline.inference.weights import is_present
+from ringline.workers import Worker, WorkerSpec
+from ringline.workers.admission import Limits
+
+ENGINE = "minilm"
+"""The registry's name for what `embedding_onnx` runs."""
+PACKAGES = ("onnxruntime", "tokenizers")
+NICENESS = 5  # the packets of running calls go before
+MOST_PLACES = 4
+
+ALIASES = (
+    "thenlper/gte-large",
+    "intfloat/multilingual-e5-large",
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "text-embedding-ada-002",
+    "text-embedding-3-small",
+    "text-embedding-3-large",
+)
+"""Names that clients send because Telnyx or OpenAI has them: here they mean the default model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalChoice:
+    """How local models are run: `places` batches at once, each on one core; 0 takes as many as fit."""
+
+    folder: Path
+    places: int = 0
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    idle_after: float | None = 600.0  # seconds; then the child leaves and its memory is free
+
+
+def local_models(registry: Iterable[Model], folder: Path) -> list[Model]:
+    """The embedding models that can be run here: weights pulled, packages installed."""
+    if not all(map(importlib.util.find_spec, PACKAGES)):
+        return []
+    return [
+        model
+        for model in registry
+        if model.task is Task.EMBEDDING and model.engine == ENGINE and is_present(model, folder)
+    ]
+
+
+def card_of(model: Model, folder: Path) -> ModelCard:
+    """What is told of a local model; it was created when its weights were."""
+    weights = folder / model.name / "model.onnx"
+    return ModelCard(
+        model.name,
+        Task.EMBEDDING,
+        context=model.context or 0,
+        created=int(weights.stat().st_mtime),
+        languages=model.languages,
+        licence=model.licence,
+    )
+
+
+def engine_of(model: Model, choice: LocalChoice, clock: Clock) -> LocalEmbeddings:
+    """A local model's engine; its child starts with the first request."""
+    assert model.context is not None  # an embedding model's entry has both
+    assert model.dimensions is not None
+    folder, limits = choice.folder / model.name, choice.limits
+    places = choice.places or min(MOST_PLACES, os.cpu_count() or 1)
+    settings = OnnxSettings(
+        str(folder / "model.onnx"), str(folder / "tokenizer.json"), model.context, limits.texts, limits.tokens
+    )
+    spec = WorkerSpec(
+        f"embeddings {model.name}",
+        "ringline.inference.embedding_onnx:load",
+        settings=msgspec.msgpack.encode(settings),
+        limits=Limits(places, places),
+        niceness=NICENESS,
+        answer_within=60.0,
+        idle_after=choice.idle_after,
+    )
+    local = LocalModel(model.name, model.context, model.dimensions)
+    return LocalEmbeddings(local, Worker(spec, clock), limits, places, clock=clock)
+
+
+def make_embedder(
+    registry: Iterable[Model], choice: LocalChoice, clock: Clock, default: str = ""
+) -> Embedder:
+    """The embedder of a node; `default` is the model that other names lead to, empty for the first."""
+    engines: dict[str, EmbeddingEngine] = {}
+    cards: list[ModelCard] = []
+    for model in local_models(registry, choice.folder):
+        engines[model.name] = engine_of(model, choice, clock)
+        cards.append(card_of(model, choice.folder))
+    target = default or next(iter(engines), "")
+    aliases = {name: target for name in ("", *ALIASES) if name not in engines}
+    return Embedder(engines, cards, aliases)
