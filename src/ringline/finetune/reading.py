@@ -99,7 +99,7 @@ class DocumentReader:
 
     def feed(self, data: bytes) -> list[Conversation]:
         """Take in what was read; the passages now complete. Raises `TrainingFileError`."""
-        found = []
+        found: list[Conversation] = []
         for piece in (self._rest + self._decoded(data, final=False)).splitlines(keepends=True):
             whole = piece.endswith("\n")
             if not whole and len(piece) < PASSAGE:

@@ -1,0 +1,58 @@
+"""What fine-tuning needs of the rest of the house; `node` passes it in."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model that can be trained: its name as requests say it, and the file of its weights."""
+
+    name: str
+    weights: Path
+
+
+class Bases(Protocol):
+    """The models of this server."""
+
+    def base(self, model: str) -> Base:
+        """The model of that name; raises `TrainingError` for one that is unknown or cannot be trained."""
+        ...
+
+
+class Files(Protocol):
+    """The buckets of accounts. Every method may raise `StorageUnavailable`."""
+
+    async def buckets(self, account_id: str) -> list[str]:
+        """Their names."""
+        ...
+
+    def keys(self, account_id: str, bucket: str) -> AsyncIterator[str]:
+        """The objects of a bucket in the order of their names."""
+        ...
+
+    async def has(self, account_id: str, bucket: str, key: str) -> bool:
+        """Whether there is such an object."""
+        ...
+
+    def read(self, account_id: str, bucket: str, key: str) -> AsyncIterator[bytes]:
+        """An object in pieces; raises `TrainingError` for one that is not there (any more)."""
+        ...
+
+
+class Served(Protocol):
+    """Where finished models are used."""
+
+    async def add(self, name: str, base: str, adapter: Path) -> None:
+        """Serve an adapter under `name` beside its base from now on; raises `RinglineError`."""
+        ...
+
+
+class Note(Protocol):
+    """Where usage is noted."""
+
+    def __call__(self, account_id: str, model: str, tokens: int, seconds: float, *, source: str) -> None:
+        """A job has trained on so many tokens; `source` is its id, and it may be told twice."""
+        ...
