@@ -1,6 +1,8 @@
 """The rest of the house as the API's tests see it: the real store and objects, and ports that take notes."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -15,6 +17,7 @@ from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
 from ringline.inference.embedding import Embedder
 from ringline.jobs.runner import Jobs
+from ringline.reports.stt import Price, SttReports
 from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
 from ringline.store import accounts, keys
@@ -84,16 +87,26 @@ class House:
     embedder: Embedder = field(default_factory=Embedder)
     usage: UsageLog = field(init=False)
     """Not started: `flush` it."""
+    objects: ObjectStore = field(init=False)
+    reports: SttReports = field(init=False)
     jobs: Jobs = field(init=False)
     """Not started: what is queued can be seen in the store; tests register the kinds they need."""
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.store, self.clock, ids=self.ids, node="test")
         self.usage = UsageLog(self.store)
+        self.objects = ObjectStore.open("", self.folder / "objects")
+        self.reports = SttReports(
+            *(self.store, self.objects, self.jobs, self.usage),
+            clock=self.clock,
+            ids=self.ids,
+            keep=timedelta(days=7),
+            price=Price(Decimal("0.06"), "EUR"),
+        )
 
     def app(self) -> FastAPI:
         """The application, wired."""
-        objects = ObjectStore.open("", self.folder / "objects")
+        objects = self.objects
         return build_app(
             ApiDeps(
                 calls=self.calls,
@@ -104,6 +117,7 @@ class House:
                 registrations=self.registrations,
                 jobs=self.jobs,
                 usage=self.usage,
+                reports=self.reports,
                 embedder=self.embedder,
                 clock=self.clock,
                 ids=self.ids,

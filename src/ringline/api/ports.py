@@ -15,6 +15,7 @@ from ringline.core.ids import Ids
 from ringline.core.net import Guard
 from ringline.inference.embedding import Embedder
 from ringline.jobs.runner import Jobs
+from ringline.reports.stt import SttReports
 from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
 from ringline.store.db import Store
@@ -100,6 +101,7 @@ class ApiDeps:
     registrations: Registrations
     jobs: Jobs
     usage: UsageLog
+    reports: SttReports
     embedder: Embedder
     clock: Clock
     ids: Ids

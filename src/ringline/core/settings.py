@@ -163,6 +163,16 @@ class CallSettings(Section):
     keep_ended_s: int = Field(600, ge=600, description="Seconds that an ended call stays known.")
 
 
+class ReportSettings(Section):
+    """Reports on what was used."""
+
+    keep_days: int = Field(7, ge=1, description="Days that the file of a finished report is kept.")
+    recognition_price: float = Field(
+        0.0, ge=0, description="What reports say a minute of speech recognition costs."
+    )
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="Currency of that price (ISO 4217).")
+
+
 class LogSettings(Section):
     """Logs on standard error."""
 
@@ -194,6 +204,7 @@ class Settings(BaseModel):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     streams: StreamSettings = StreamSettings()
     calls: CallSettings = CallSettings()
+    reports: ReportSettings = ReportSettings()
     log: LogSettings = LogSettings()
 
     def store_url(self) -> str:

@@ -222,7 +222,7 @@ class Node:
         self.buckets = Buckets(self.store, self.objects, clock, ids)
         self.directory = Directory(self.store)
         self.jobs = Jobs(self.store, clock, ids=ids, node=NODE, slots=JOB_SLOTS)
-        self.reports = Reports(self.store, clock)
+        self.reports = Reports(settings.reports, self.store, self.objects, self.jobs, clock, ids)
         self.registry = CollectorRegistry()
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
@@ -358,6 +358,7 @@ class Node:
             registrations=self.registrations,
             jobs=self.jobs,
             usage=self.reports.usage,
+            reports=self.reports.stt,
             embedder=self.embedder,
             clock=self.clock,
             ids=self.ids,

@@ -1,8 +1,16 @@
 """What the rooms report of their paid-for work becomes usage, and usage becomes reports."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 from ringline.calls.state import Leg
 from ringline.core.clock import SECOND, Clock
+from ringline.core.ids import Ids
+from ringline.core.settings import ReportSettings
+from ringline.jobs.runner import Jobs
+from ringline.reports.stt import Price, SttReports
 from ringline.reports.usage import UsageKind, UsageLog, UsageRecord
+from ringline.storage.objects import ObjectStore
 from ringline.store import usage
 from ringline.store.db import Store
 
@@ -106,10 +114,28 @@ class Meter:
 class Reports:
     """The usage of this node and what is made of it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: ReportSettings,
+        store: Store,
+        objects: ObjectStore,
+        jobs: Jobs,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
         self._store = store
         self.usage = UsageLog(store)
         self.meter = Meter(self.usage, clock)
+        self.stt = SttReports(
+            store,
+            objects,
+            jobs,
+            self.usage,
+            clock=clock,
+            ids=ids,
+            keep=timedelta(days=settings.keep_days),
+            price=Price(Decimal(str(settings.recognition_price)), settings.currency),
+        )
 
     async def start(self) -> None:
         """Note the calls that an earlier life could not, and begin to write."""
