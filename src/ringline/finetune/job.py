@@ -87,9 +87,10 @@ class FineTuneJobs:
             await self._attempt(run, one)
         except asyncio.CancelledError:
             if run.cancelled:
-                await asyncio.to_thread(shutil.rmtree, self._folder / one.id, ignore_errors=True)
+                await self._drop(one.id)
             raise
-        except IllegalMove:
+        except IllegalMove:  # cancelled, which this attempt sees before it hears
+            await self._drop(one.id)
             return "cancelled"
         except TrainingError as error:
             raise await self._failed(one, str(error), error.parameter) from error
@@ -194,6 +195,10 @@ class FineTuneJobs:
         await self._tell(one.id, "info", f"Finished: the model answers as {one.id}.")
         for path in (task.data, task.state):
             await asyncio.to_thread(Path(path).unlink, missing_ok=True)
+
+    async def _drop(self, id: str) -> None:
+        await self._trainer.forget(id)
+        await asyncio.to_thread(shutil.rmtree, self._folder / id, ignore_errors=True)
 
     async def _failed(self, one: Training, reason: str, parameter: str | None) -> JobFailed:
         with contextlib.suppress(IllegalMove):  # cancelled meanwhile: that is how it ended then

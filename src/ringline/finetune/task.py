@@ -80,10 +80,18 @@ class Trainer(Protocol):
     """What trains."""
 
     def train(self, task: Task) -> AsyncGenerator[Piece, None]:
-        """Do a task, or go on with it; `aclose` ends the work within a step.
+        """Do a task, or go on with it; `aclose` stops the work within a step, or leaves it where it is.
 
         Raises `TrainingError` for what no repetition mends, any other `RinglineError` for what one may.
         """
+        ...
+
+    async def forget(self, id: str) -> None:
+        """The job was cancelled: nothing must go on working for it."""
+        ...
+
+    async def stop(self) -> None:
+        """The server ends."""
         ...
 
 
