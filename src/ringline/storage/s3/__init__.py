@@ -1,0 +1,1 @@
+"""The S3 protocol (spec ai-api §12) without I/O: requests, bodies, conditions, documents, errors."""
