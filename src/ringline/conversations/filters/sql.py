@@ -36,7 +36,8 @@ from ringline.store import searchable
 from ringline.store.conversation_tables import conversation_metadata, conversations
 from ringline.store.conversations import COLUMNS
 
-DEFAULT_LIMIT = 1_000
+MOST_FOUND = 1_000
+"""Conversations that one query finds at most, whatever its limit; `offset` goes on."""
 
 Condition = sa.ColumnElement[bool]
 
@@ -101,7 +102,8 @@ def select(account_id: str, query: Query) -> sa.Select[Any]:
         conversations.c.account_id == account_id, *[condition(account_id, term) for term in query.where]
     )
     found = _ordered(found, query.order or (Order(Column.CREATED_AT, descending=True),))
-    return found.limit(DEFAULT_LIMIT if query.limit is None else query.limit).offset(query.offset or None)
+    most = MOST_FOUND if query.limit is None else min(query.limit, MOST_FOUND)
+    return found.limit(most).offset(query.offset or None)
 
 
 def condition(account_id: str, term: Term, *, negated: bool = False) -> Condition:
