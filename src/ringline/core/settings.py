@@ -148,6 +148,36 @@ class EmbeddingSettings(Section):
     )
 
 
+class InferenceSettings(Section):
+    """Chat models."""
+
+    model: str = Field(
+        "", description="Default chat model; empty is the first of the engines, else the embedded one."
+    )
+    upstream: Names = Field(
+        (), description="Base URLs, ending in /v1, of an OpenAI-compatible engine; several share its load."
+    )
+    upstream_key: SecretStr = Field(SecretStr(""), description="Key for upstream.")
+    upstream_dialect: Literal["openai", "vllm", "llama.cpp"] = Field(
+        "openai", description="What upstream is: guided output and sampling differ."
+    )
+    engines: str = Field("", description="TOML file of more engines ([[engine]]) and of [aliases].")
+    in_flight: int = Field(128, ge=1, description="Answers that one model of an engine writes at once.")
+    waiting: int = Field(
+        256, ge=1, description="Requests that may wait for a model, live calls and others each; then 429."
+    )
+    wait_s: float = Field(30.0, gt=0, description="Longest wait for a place; then 429.")
+    connect_s: float = Field(2.0, gt=0, description="Longest connecting to an engine.")
+    first_s: float = Field(60.0, gt=0, description="Longest wait for an answer's first token.")
+    idle_s: float = Field(30.0, gt=0, description="Longest silence within an answer.")
+    total_s: float = Field(600.0, gt=0, description="Longest answer, waiting included.")
+    slots: int = Field(2, ge=1, le=64, description="Answers that the embedded model writes at once.")
+    context: int = Field(8192, ge=512, description="Tokens of context for each of them.")
+    threads: int = Field(0, ge=0, description="Threads of the embedded model; 0 is one a core, up to 8.")
+    loaded: int = Field(3, ge=1, description="Embedded models and adapters in memory at once.")
+    loaded_s: float = Field(900.0, gt=0, description="Unused for so long, one leaves the memory.")
+
+
 class StreamSettings(Section):
     """Media streaming."""
 
@@ -171,6 +201,22 @@ class ReportSettings(Section):
         0.0, ge=0, description="What reports say a minute of speech recognition costs."
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="Currency of that price (ISO 4217).")
+
+
+class TrainingSettings(Section):
+    """Fine-tuning."""
+
+    command: str = Field(
+        "",
+        description="Program that trains instead of the built-in trainer; {task}, {data}, {adapter}, {model} "
+        "and {id} are filled in.",
+    )
+    url: str = Field("", description="Base URL of an HTTP service that trains instead.")
+    key: SecretStr = Field(SecretStr(""), description="Key for url.")
+    threads: int = Field(0, ge=0, description="Threads of the built-in trainer; 0 leaves one CPU to others.")
+    longest_tokens: int = Field(1024, ge=16, description="Longest conversation that is trained on.")
+    max_file_mb: int = Field(100, ge=1, description="Largest training files of one job, together.")
+    save_every: int = Field(20, ge=1, description="Steps after which the built-in trainer saves its state.")
 
 
 class LogSettings(Section):
@@ -202,9 +248,11 @@ class Settings(BaseModel):
     storage: StorageSettings = StorageSettings()
     speech: SpeechSettings = SpeechSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
+    inference: InferenceSettings = InferenceSettings()
     streams: StreamSettings = StreamSettings()
     calls: CallSettings = CallSettings()
     reports: ReportSettings = ReportSettings()
+    training: TrainingSettings = TrainingSettings()
     log: LogSettings = LogSettings()
 
     def store_url(self) -> str:
