@@ -15,8 +15,12 @@ from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
+from ringline.core.settings import Settings
 from ringline.inference.embedding import Embedder
+from ringline.inference.service import Inference
 from ringline.jobs.runner import Jobs
+from ringline.node.inference import make_client, make_inference
+from ringline.node.reports import Meter
 from ringline.reports.stt import Price, SttReports
 from ringline.reports.usage import UsageLog
 from ringline.storage.objects import ObjectStore
@@ -89,6 +93,8 @@ class House:
     """Not started: `flush` it."""
     objects: ObjectStore = field(init=False)
     reports: SttReports = field(init=False)
+    inference: Inference = field(init=False)
+    """Without any engine; tests put one in that has some."""
     jobs: Jobs = field(init=False)
     """Not started: what is queued can be seen in the store; tests register the kinds they need."""
 
@@ -96,6 +102,9 @@ class House:
         self.jobs = Jobs(self.store, self.clock, ids=self.ids, node="test")
         self.usage = UsageLog(self.store)
         self.objects = ObjectStore.open("", self.folder / "objects")
+        self.inference = make_inference(
+            Settings(data=self.folder), self.clock, self.ids, make_client(), Meter(self.usage, self.clock)
+        )
         self.reports = SttReports(
             *(self.store, self.objects, self.jobs, self.usage),
             clock=self.clock,
@@ -119,6 +128,7 @@ class House:
                 usage=self.usage,
                 reports=self.reports,
                 embedder=self.embedder,
+                inference=self.inference,
                 clock=self.clock,
                 ids=self.ids,
                 registry=CollectorRegistry(),

@@ -14,6 +14,7 @@ from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard
 from ringline.inference.embedding import Embedder
+from ringline.inference.service import Inference
 from ringline.jobs.runner import Jobs
 from ringline.reports.stt import SttReports
 from ringline.reports.usage import UsageLog
@@ -103,6 +104,7 @@ class ApiDeps:
     usage: UsageLog
     reports: SttReports
     embedder: Embedder
+    inference: Inference
     clock: Clock
     ids: Ids
     registry: CollectorRegistry

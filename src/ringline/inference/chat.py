@@ -139,7 +139,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """The answer follows a grammar in the engine's own notation (GBNF, LLGuidance). Made by us, never asked for."""
+    """The answer follows a grammar in the engine's own notation, GBNF for llama.cpp. Only we make these."""
 
     text: str
 
@@ -244,7 +244,7 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class ToolFragment:
-    """A piece of a tool call: `id` and `name` come with the first piece of each `index`, `arguments` adds up."""
+    """A piece of a tool call: the first piece of each `index` has `id` and `name`; `arguments` adds up."""
 
     index: int
     id: str | None = None

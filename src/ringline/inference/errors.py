@@ -51,7 +51,15 @@ class GuideBroken(InferenceError):
 
 
 class EngineFailed(InferenceError):
-    """The engine cannot be reached, died, or broke its protocol."""
+    """The engine cannot be reached, died, or broke its protocol.
+
+    `status` is what it answered, None for no (whole) answer. `retry_after`: seconds ≥ 1, where known.
+    """
+
+    def __init__(self, message: str, status: int | None = None, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
 
 
 class EngineTimeout(EngineFailed):

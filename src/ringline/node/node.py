@@ -31,6 +31,7 @@ from ringline.node.calls_directory import CallsDirectory
 from ringline.node.directory import Directory
 from ringline.node.embeddings import make_embeddings
 from ringline.node.inbound import Inbound
+from ringline.node.inference import make_client, make_inference
 from ringline.node.ledger import StoreLedger
 from ringline.node.lines import Advertised, SipLines
 from ringline.node.media_events import MediaReporter
@@ -118,6 +119,7 @@ class Node:
         lost = await aftermath.end_lost_legs(self.store, node=NODE, clock=self.clock, ids=self.ids)
         self.delivery.start()
         await self.reports.start()
+        self.inference.start()
         await self.web.start()
         saved = await self.recorders.recover()
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
@@ -163,6 +165,8 @@ class Node:
         await asyncio.gather(self._warming, return_exceptions=True)
         await self.speech.stop()
         await self.embedder.stop()
+        await self.inference.stop()
+        await self.engine_http.aclose()
         await self.http.aclose()
         await self.store.close()
 
@@ -228,6 +232,8 @@ class Node:
         self.http = httpx.AsyncClient(trust_env=False)
         self.speech = make_speech(settings, clock, self.http)
         self.embedder = make_embeddings(settings, clock)
+        self.engine_http = make_client()
+        self.inference = make_inference(settings, clock, ids, self.engine_http, self.reports.meter)
         self.plane = MediaPlane(
             clock=clock,
             ids=ids,
@@ -360,6 +366,7 @@ class Node:
             usage=self.reports.usage,
             reports=self.reports.stt,
             embedder=self.embedder,
+            inference=self.inference,
             clock=self.clock,
             ids=self.ids,
             registry=self.registry,

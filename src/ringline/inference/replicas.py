@@ -1,0 +1,82 @@
+"""Where an engine listens, and which of several such places the next request goes to."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringline.core.clock import SECOND, Clock
+from ringline.inference.breaker import Breaker, Trip
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Base URL of an OpenAI-compatible API (it ends before `/chat/completions`) and its key, or none."""
+
+    url: str
+    key: str = ""
+
+
+class Replica(Protocol):
+    """One place that can answer for an engine."""
+
+    name: str
+
+    def lease(self) -> AbstractAsyncContextManager[Endpoint]:
+        """Where to ask, for as long as the answer takes; the place stays up meanwhile.
+
+        Raises `EngineFailed` when there is nothing to ask.
+        """
+        ...
+
+
+class FixedReplica:
+    """A URL of the configuration."""
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self.name = url
+        self._endpoint = Endpoint(url.rstrip("/"), key)
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Endpoint]:
+        """The URL; it is up or not without us."""
+        yield self._endpoint
+
+
+@dataclass(slots=True)
+class Slot:
+    """A replica, its circuit, and the requests it is busy with."""
+
+    replica: Replica
+    breaker: Breaker
+    in_flight: int = 0
+    picked: int = 0
+
+
+class Balance:
+    """Gives each request the replica with the fewest others; of equals, the one not used for longest."""
+
+    def __init__(self, replicas: Sequence[Replica], clock: Clock, trip: Trip = Trip()) -> None:
+        self.slots = [Slot(replica, Breaker(trip)) for replica in replicas]
+        self._clock = clock
+        self._picks = 0
+
+    def pick(self, tried: Sequence[Slot] = ()) -> Slot | None:
+        """The replica for a request that `tried` some already; None when every circuit is open.
+
+        One that was tried is picked again only when no other can be.
+        """
+        now = self._clock.now_ns()
+        open_for = [slot for slot in self.slots if slot.breaker.admits(now)]
+        if not open_for:
+            return None
+        slot = min(open_for, key=lambda one: (one in tried, one.in_flight, one.picked))
+        self._picks += 1
+        slot.picked = self._picks
+        slot.breaker = slot.breaker.began()
+        return slot
+
+    def retry_after(self) -> int:
+        """Whole seconds, at least 1, until a circuit lets a trial through."""
+        now = self._clock.now_ns()
+        return max(1, -(-min(slot.breaker.until_ns - now for slot in self.slots) // SECOND))
