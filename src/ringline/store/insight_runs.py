@@ -47,7 +47,7 @@ class InsightResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsightRun:
-    """One run; its `id` is also that of the job that does it."""
+    """One run."""
 
     id: str
     account_id: str
@@ -55,6 +55,7 @@ class InsightRun:
     group_id: str
     version: int
     cause: Cause
+    job_id: str
     created_at: datetime
     updated_at: datetime
     status: RunStatus = RunStatus.PENDING
@@ -148,7 +149,7 @@ def fail_abandoned(conn: sa.Connection, *, now: datetime) -> int:
     run, job = insight_runs.c, jobs.c
     lost = (
         sa.select(run.id, job.error)
-        .join_from(insight_runs, jobs, job.id == run.id)
+        .join_from(insight_runs, jobs, job.id == run.job_id)
         .where(run.status.in_(_OPEN), job.state.in_(ended))
     )
     return sum(
@@ -157,18 +158,11 @@ def fail_abandoned(conn: sa.Connection, *, now: datetime) -> int:
 
 
 def retry(conn: sa.Connection, run_id: str, *, job_id: str, now: datetime) -> bool:
-    """Let a failed run begin anew under a new id; what was found stays. False when it has not failed."""
+    """Let a failed run begin anew in another job; what was found stays. False when it has not failed."""
     one = insight_runs.c
-    renewed = (
-        insight_runs.update()
-        .where(one.id == run_id, one.status == RunStatus.FAILED)
-        .values(id=job_id, status=RunStatus.PENDING, reason=None, updated_at=now)
-    )
-    if conn.execute(renewed).rowcount == 0:
-        return False
-    for table in (insight_results, insight_fields):
-        conn.execute(table.update().where(table.c.run_id == run_id).values(run_id=job_id))
-    return True
+    failed = insight_runs.update().where(one.id == run_id, one.status == RunStatus.FAILED)
+    anew = failed.values(status=RunStatus.PENDING, reason=None, job_id=job_id, updated_at=now)
+    return conn.execute(anew).rowcount == 1
 
 
 def forget_conversation(conn: sa.Connection, conversation_id: str) -> None:

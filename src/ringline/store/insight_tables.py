@@ -58,7 +58,7 @@ insight_assignments = sa.Table(
 insight_runs = sa.Table(
     "insight_runs",
     metadata,
-    sa.Column("id", sa.String(36), primary_key=True),  # also the id of the job that does it
+    sa.Column("id", sa.String(36), primary_key=True),
     _account(),
     sa.Column("conversation_id", sa.String(36), nullable=False),
     sa.Column("group_id", sa.String(36), nullable=False),  # empty: the default insight, without a group
@@ -66,6 +66,7 @@ insight_runs = sa.Table(
     sa.Column("cause", sa.String(16), nullable=False),  # idle | hangup | request
     sa.Column("status", sa.String(16), nullable=False),  # pending | in_progress | completed | failed
     sa.Column("reason", sa.Text),  # why it failed
+    sa.Column("job_id", sa.String(36), nullable=False),
     *_created_updated(),
     sa.UniqueConstraint("conversation_id", "group_id", "version"),
     sa.Index(None, "account_id", "created_at"),

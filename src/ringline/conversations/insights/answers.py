@@ -1,0 +1,59 @@
+"""What a model answered: checked against the schema, and what of it can be grouped by. Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from ringline.core.errors import RinglineError
+from ringline.store.insights import Insight
+
+MOST_FIELDS = 64
+LONGEST_NAME = 128
+LONGEST_VALUE = 256
+"""Characters of a text that results are grouped by: longer ones say something, they do not classify."""
+
+
+Fits = Callable[[str, str], str | None]
+"""Whether JSON text (second) is valid against a schema (first): None, or what is wrong with it."""
+
+
+class BadAnswer(RinglineError):
+    """The model's answer is not what the insight asks for; the message says why."""
+
+
+def schema_text(insight: Insight) -> str | None:
+    """The schema as JSON text, None for an insight whose result is text."""
+    schema = insight.json_schema
+    if schema is None or isinstance(schema, str):
+        return schema
+    return msgspec.json.encode(schema).decode()
+
+
+def checked(said: str, schema: str | None, fits: Fits) -> str:
+    """The result, JSON written compactly. Raises `BadAnswer` for an empty answer or one that does not fit."""
+    if not said:
+        raise BadAnswer("the model said nothing")
+    if schema is None:
+        return said
+    if wrong := fits(schema, said):
+        raise BadAnswer(f"the answer does not fit the schema: {wrong}")
+    return msgspec.json.format(said, indent=-1)
+
+
+def groupable(result: str) -> dict[str, str]:
+    """The scalars of a JSON result by name, members of members joined by dots; their values as JSON."""
+    found: dict[str, str] = {}
+    for name, value in _scalars("", msgspec.json.decode(result)):
+        short = not isinstance(value, str) or len(value) <= LONGEST_VALUE
+        if short and len(name) <= LONGEST_NAME and len(found) < MOST_FIELDS:
+            found[name] = msgspec.json.encode(value).decode()
+    return found
+
+
+def _scalars(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _scalars(f"{name}.{key}" if name else key, member)
+    elif name and not isinstance(value, list):
+        yield name, value
