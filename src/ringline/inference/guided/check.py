@@ -1,0 +1,101 @@
+"""Whether an answer is what its guide asks, in time linear in the answer."""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import jsonschema_rs
+import re2  # type: ignore[import-untyped]  # it has no stubs
+
+from ringline.inference.chat import AnyJson, Choice, Guide, JsonSchema, Regex
+from ringline.inference.guided.errors import BadGuide
+
+MOST_SCHEMA = 500_000
+MOST_PATTERN = 10_000
+"""Characters of a schema and of a regex that are read at all."""
+
+Check = Callable[[str], str | None]
+"""What is wrong with a whole answer; None if nothing."""
+
+
+def check_of(guide: Guide, field: str) -> Check:
+    """The check of answers to a guide; raises `BadGuide` at `field` for one that is no schema or regex."""
+    match guide:
+        case JsonSchema(schema=schema):
+            return schema_check(schema, field)
+        case AnyJson():
+            return _is_object
+        case Regex(pattern=pattern):
+            compiled = _regex(pattern, field)
+            return lambda text: None if compiled.fullmatch(text) else "it does not match the regex"
+        case Choice(options=options):
+            return lambda text: None if text in options else "it is none of the choices"
+        case _:
+            return lambda _: None
+
+
+def schema_check(schema: str, field: str) -> Check:
+    """The check of JSON texts against a schema (JSON text); raises `BadGuide`."""
+    try:
+        validator = _validator(schema)
+    except (ValueError, RecursionError) as error:
+        raise BadGuide(field, f"this is no JSON Schema: {_first_line(error)}") from error
+
+    def check(text: str) -> str | None:
+        try:
+            value = read(text)
+        except ValueError as error:
+            return f"it is no JSON: {error}"
+        problem = next(iter(validator.iter_errors(value)), None)
+        return problem and f"{problem.message[:300]} at /{'/'.join(map(str, problem.instance_path))}"
+
+    return check
+
+
+def read(text: str) -> Any:
+    """A JSON text; raises `ValueError` for anything else, NaN and depths that no reader takes included."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_object(text: str) -> str | None:
+    try:
+        value = read(text)
+    except ValueError as error:
+        return f"it is no JSON: {error}"
+    return None if isinstance(value, dict) else "it is no JSON object"
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Any:
+    if len(schema) > MOST_SCHEMA:
+        raise ValueError(f"it has more than {MOST_SCHEMA} characters")
+    # Rust's regex engine is linear; the other that the package has backtracks.
+    return jsonschema_rs.validator_for(
+        read(schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
+    )
+
+
+def _regex(pattern: str, field: str) -> Any:
+    if len(pattern) > MOST_PATTERN:
+        raise BadGuide(field, f"a regex of more than {MOST_PATTERN} characters")
+    options = re2.Options()
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        told = error.args[0]
+        reason = told.decode(errors="replace") if isinstance(told, bytes) else str(error)
+        raise BadGuide(field, f"this is no regex as RE2 reads them: {reason[:300]}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300] or type(error).__name__

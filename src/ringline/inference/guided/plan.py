@@ -1,0 +1,160 @@
+"""What an engine is asked instead of the request, so that its answer holds what the request demands.
+
+Three ways, by what the engine can do (`ModelCard.capabilities`): it obeys the guide or knows tools itself,
+and is only checked; it obeys grammars, and gets one made here; it does neither, and the request is refused.
+A grammar of ours goes before an engine's own reading of JSON Schema: llama.cpp drops what it cannot follow.
+
+Whoever asks an engine asks `plan(request, card, ids).request` instead, and passes each piece of the answer
+through one `reader().feed(piece)`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ringline.core.ids import Ids
+from ringline.inference.cards import GuideKind, ModelCard, kind_of
+from ringline.inference.chat import (
+    AnyJson,
+    ChatRequest,
+    Choice,
+    Delta,
+    Guide,
+    JsonSchema,
+    NamedTool,
+    Regex,
+    Role,
+    ToolMode,
+    Usage,
+)
+from ringline.inference.chat import Grammar as GrammarGuide
+from ringline.inference.errors import Unsupported
+from ringline.inference.guided import gbnf, regex, schema, toolprompt, values
+from ringline.inference.guided.answers import Answer, AsIs, CheckedText, Checks, NativeCalls, WrittenCalls
+from ringline.inference.guided.check import check_of, read, schema_check
+from ringline.inference.guided.errors import BadGuide, NotExpressible
+from ringline.inference.guided.grammar import Grammar, Text, one_of
+
+FIELDS = {
+    GuideKind.JSON: "response_format",
+    GuideKind.JSON_SCHEMA: "response_format",
+    GuideKind.REGEX: "guided_regex",
+    GuideKind.CHOICE: "guided_choice",
+    GuideKind.GRAMMAR: "grammar",
+}
+"""The member of the request that a guide comes in (a schema also in `guided_json`)."""
+
+MOST_TOOLS = 128
+MOST_CHOICES = 1000
+
+
+class Plan:
+    """`request` is for the engine; what it answers goes through a `reader`, a new one for each answer."""
+
+    def __init__(self, request: ChatRequest, choice: Callable[[], Answer]) -> None:
+        self.request = request
+        self._choice = choice
+
+    def reader(self) -> "Reader":
+        """Reads one answer."""
+        return Reader(self._choice)
+
+
+class Reader:
+    """Turns what the engine says into what the client may see."""
+
+    def __init__(self, choice: Callable[[], Answer]) -> None:
+        self._choice = choice
+        self._choices: dict[int, Answer] = {}
+
+    def feed(self, piece: Delta | Usage) -> Iterator[Delta | Usage]:
+        """One piece of the engine's answer; raises `GuideBroken` before a wrong one ends as if right."""
+        if isinstance(piece, Usage):
+            yield piece
+            return
+        if piece.index not in self._choices:
+            self._choices[piece.index] = self._choice()
+        yield from self._choices[piece.index].feed(piece)
+
+
+def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
+    """How to put the request to the model.
+
+    Raises `BadGuide` (400) for a guide or tool that is wrong by itself, `Unsupported` for what neither the
+    engine nor a grammar can promise.
+    """
+    checks = _checks(request)
+    words, grammar = _guided(request, card)
+    native = card.capabilities.tools
+    if native or not any(message.tool_calls or message.role is Role.TOOL for message in request.messages):
+        messages = request.messages
+    else:
+        messages = tuple(toolprompt.as_words(request.messages))
+    guide = request.guide if grammar is None else GrammarGuide(gbnf.serialize(grammar))
+    if not checks:
+        tools = request.tools if native else ()
+        return Plan(replace(request, messages=messages, guide=guide, tools=tools), words)
+    if native:
+        return Plan(replace(request, guide=guide), lambda: NativeCalls(checks, words(), ids))
+    if GuideKind.GRAMMAR not in card.capabilities.guides:
+        raise Unsupported("tools", card.id, "tools")
+    try:
+        calls = gbnf.serialize(toolprompt.calls_grammar(request, grammar))
+    except NotExpressible as refusal:
+        raise Unsupported("tools", card.id, refusal.what) from refusal
+    asked = replace(request, messages=toolprompt.instructed(request), guide=GrammarGuide(calls), tools=())
+    may_speak = request.tool_choice is ToolMode.AUTO
+    return Plan(asked, lambda: WrittenCalls(checks, words(), ids, may_speak=may_speak))
+
+
+def _checks(request: ChatRequest) -> Checks:
+    """The checks of the tools that this answer may call; all tools are looked at."""
+    if len(request.tools) > MOST_TOOLS:
+        raise BadGuide("tools", f"more than {MOST_TOOLS}")
+    checks = {}
+    for tool in request.tools:
+        if tool.name in checks:
+            raise BadGuide("tools", f"two are called {tool.name!r}")
+        checks[tool.name] = schema_check(tool.parameters, "tools")
+    if isinstance(request.tool_choice, NamedTool) and request.tool_choice.name not in checks:
+        raise BadGuide("tool_choice", f"no tool is called {request.tool_choice.name!r}")
+    if request.tool_choice is ToolMode.REQUIRED and not checks:
+        raise BadGuide("tool_choice", "there are no tools")
+    return {tool.name: checks[tool.name] for tool in toolprompt.offered(request)}
+
+
+def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer], Grammar | None]:
+    """How the answer's words are read, and the grammar to ask for; None where the engine obeys by itself."""
+    guide = request.guide
+    if guide is None or isinstance(guide, GrammarGuide):
+        return AsIs, None
+    kind, guides = kind_of(guide), card.capabilities.guides
+    field = FIELDS[kind]
+    check = check_of(guide, field)
+    if GuideKind.GRAMMAR in guides:
+        try:
+            grammar = grammar_of(guide)
+        except NotExpressible as refusal:
+            raise Unsupported(field, card.id, refusal.what) from refusal
+        return lambda: CheckedText(check, held=False), grammar
+    if kind not in guides:
+        raise Unsupported(field, card.id, f"answers guided by {kind}")
+    # An engine's promise is not ours: what must not be wrong is held until it is known to be right.
+    held = not isinstance(guide, JsonSchema) or guide.strict
+    return lambda: CheckedText(check, held=held), None
+
+
+def grammar_of(guide: Guide) -> Grammar | None:
+    """The grammar of a guide; None for one that is a grammar already. Raises `NotExpressible`."""
+    match guide:
+        case JsonSchema(schema=text):
+            return schema.grammar_of(read(text))
+        case AnyJson():
+            return Grammar(values.OBJECT, values.RULES)
+        case Regex(pattern=pattern):
+            return Grammar(regex.parse(pattern))
+        case Choice(options=options):
+            if len(options) > MOST_CHOICES:
+                raise NotExpressible(f"more than {MOST_CHOICES} choices")
+            return Grammar(one_of(*map(Text, options)))
+        case GrammarGuide():
+            return None
