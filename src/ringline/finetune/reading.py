@@ -100,14 +100,13 @@ class DocumentReader:
     def feed(self, data: bytes) -> list[Conversation]:
         """Take in what was read; the passages now complete. Raises `TrainingFileError`."""
         found: list[Conversation] = []
-        for piece in (self._rest + self._decoded(data, final=False)).splitlines(keepends=True):
-            whole = piece.endswith("\n")
-            if not whole and len(piece) < PASSAGE:
-                self._rest = piece
-                return found
-            found += self._take(piece)
-            self._line += whole
-        self._rest = ""
+        *lines, self._rest = (self._rest + self._decoded(data, final=False)).split("\n")
+        for line in lines:
+            found += self._take(line + "\n")
+            self._line += 1
+        if len(self._rest) >= PASSAGE:
+            found += self._take(self._rest)
+            self._rest = ""
         return found
 
     def close(self) -> list[Conversation]:
@@ -130,22 +129,26 @@ class DocumentReader:
     def _take(self, text: str) -> list[Conversation]:
         found = []
         for start in range(0, len(text), PASSAGE):
-            self._held.append(text[start : start + PASSAGE])
-            self._characters += len(self._held[-1])
+            piece = text[start : start + PASSAGE]
+            if not self._held:
+                if not piece.strip():
+                    continue
+                self._began = self._line
+            self._held.append(piece)
+            self._characters += len(piece)
             if self._characters >= PASSAGE:
                 found += self._passage()
         return found
 
     def _passage(self) -> list[Conversation]:
         text = "".join(self._held).strip()
-        began, self._began = self._began, self._line + 1
         self._held.clear()
         self._characters = 0
         if not text:
             return []
         self._parts += 1
         question = Turn(Role.USER, f"What does {self._title} say, part {self._parts}?")
-        return [Conversation((question, Turn(Role.ASSISTANT, text, learn=True)), self._file, began)]
+        return [Conversation((question, Turn(Role.ASSISTANT, text, learn=True)), self._file, self._began)]
 
 
 _NOT_TEXT = "not UTF-8 text; give .jsonl, or documents as plain text"

@@ -22,7 +22,7 @@ class GgufFile:
     def __init__(self, path: Path) -> None:
         try:
             self._reader = gguf.GGUFReader(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError) as error:  # the reader trusts what it reads
             raise TrainingError(f"the weights of the base model cannot be read: {error}") from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         architecture = self.value("general.architecture")
