@@ -1,10 +1,12 @@
 """Feeds and injects against a queue that a test plays by hand."""
 
 import asyncio
+import base64
 from array import array
 
 import pytest
 
+from ringline.media.core.coder import Coder
 from ringline.media.core.kinds import Channel, Codec, Event
 from ringline.media.core.playout import Queue
 from ringline.media.core.ring import Records
@@ -158,9 +160,32 @@ def test_ten_minutes_are_the_limit() -> None:
 def test_a_message_of_the_usual_shape_is_taken_and_any_other_is_not() -> None:
     p = Player(Channel.INJECT)
     inject = p.inject()
-    assert inject.push_media_json(b'{"event":"media","media":{"payload":"gIA="}}')
-    assert not inject.push_media_json(b'{"event":"clear"}')
+    message = b'{"event":"media","media":{"payload":"gIA="}}'
+    assert inject.push(message, 1000)
+    assert not inject.push(b'{"event":"clear"}', 1000)
+    assert not inject.push(message, 0)
     assert list(p.play(160)) == [32124, 32124]
+    for _ in range(6):
+        inject.write_pcm(bytes(2 * 10_000))
+    assert not inject.push(message, 60_000), "what waits outside the ring comes first"
+    inject.close()
+    assert not inject.push(message, 60_000)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate"), [(Codec.PCMU, 8000), (Codec.PCMA, 8000), (Codec.G722, 16000), (Codec.L16, 24000)]
+)
+def test_both_ways_into_a_call_sound_the_same(codec: Codec, rate: int) -> None:
+    coder = Coder()
+    coder.choose(codec, rate)
+    pcm = sine(440, 0.4, rate)
+    payloads = [coder.encode(pcm[at : at + rate // 50]) for at in range(0, len(pcm), rate // 50)]
+    short, long = Player(Channel.INJECT), Player(Channel.INJECT)
+    for inject, take in ((short.inject(codec, rate), True), (long.inject(codec, rate), False)):
+        for payload in payloads:
+            message = b'{"event":"media","media":{"payload":"' + base64.b64encode(payload) + b'"}}'
+            assert inject.push(message, 1000) if take else inject.write(payload)
+    assert short.play(3200) == long.play(3200)
 
 
 def test_marks_keep_their_place_in_a_backlog_and_clear_frees_them() -> None:

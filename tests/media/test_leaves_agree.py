@@ -11,10 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from ringline.media.core import COMPILED
+from ringline.media.core.base64 import BASE64
 from ringline.media.core.dtmf import DigitDetector, DigitSender, EventReceiver
 from ringline.media.core.g711 import A_LAW, MU_LAW
 from ringline.media.core.g722 import G722Decoder, G722Encoder
 from ringline.media.core.l16 import LITTLE_ENDIAN, NETWORK_ORDER
+from ringline.media.core.message import Reader, Writer
 from ringline.media.core.plc import Concealer
 from ringline.media.core.quality import ReceptionStats
 from ringline.media.core.resample import Resampler
@@ -41,6 +43,16 @@ def codecs(chance: random.Random) -> Iterator[bytes]:
             yield coder.decode(octets).tobytes()
         yield encoder.encode(sound)
         yield decoder.decode(octets).tobytes()
+
+
+def messages(chance: random.Random) -> Iterator[bytes]:
+    writer, reader = Writer(b"a-stream", 700), Reader()
+    for size in (0, 1, 2, 3, 160, 640):
+        payload = chance.randbytes(size)
+        yield writer.write(1, chance.getrandbits(40), 20, chance.getrandbits(62), payload)
+        letters = BASE64.encode(payload)
+        for broken in (letters, letters[:-1] + b"-", letters + b"="):
+            yield reader.read(b'{"event":"media","media":{"payload":"' + broken + b'"}}') or b"none"
 
 
 def sound(chance: random.Random) -> Iterator[bytes]:
@@ -97,7 +109,7 @@ def reports(chance: random.Random) -> Iterator[bytes]:
         yield repr((stats.reception(), stats.fraction_lost())).encode()
 
 
-PARTS = {"codecs": codecs, "sound": sound, "digits": digits, "reports": reports}
+PARTS = {"codecs": codecs, "messages": messages, "sound": sound, "digits": digits, "reports": reports}
 
 
 def digests() -> list[str]:

@@ -1,80 +1,15 @@
-import base64
 import json
 from array import array
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ringline.media.core.kinds import Codec, Command, Event
 from ringline.media.core.tap import Tap as Ring
-from ringline.media.tapping import RecordTap, Tap, TapFrame, media_frame_json, media_payload
+from ringline.media.tapping import RecordTap, Tap, TapFrame
 from tests.media.rig import Rig
 from tests.media.signals import sine
 
 pytestmark = pytest.mark.unit
-
-
-def test_a_media_message_octet_by_octet() -> None:
-    made = media_frame_json("inbound", 2, 20, 4, b"\xff\x00\x10", "32de0dea-53cb-4b21-89a4-9e1819c043bc")
-    assert made == (
-        b'{"event":"media","sequence_number":"4","media":{"track":"inbound","chunk":"2","timestamp":"20",'
-        b'"payload":"/wAQ"},"stream_id":"32de0dea-53cb-4b21-89a4-9e1819c043bc"}'
-    )
-
-
-@given(st.binary(max_size=300), st.integers(1, 1 << 40))
-@settings(max_examples=50)
-def test_a_media_message_is_json_with_the_payload(payload: bytes, sequence: int) -> None:
-    message = json.loads(media_frame_json("outbound", sequence, 20 * sequence, sequence, payload, "id"))
-    assert base64.b64decode(message["media"]["payload"], validate=True) == payload
-    assert message["sequence_number"] == message["media"]["chunk"] == str(sequence)
-
-
-def parsed(message: bytes) -> bytes | None:
-    """What a JSON parser makes of a message, None where it is no media message."""
-    try:
-        return base64.b64decode(json.loads(message)["media"]["payload"], validate=True)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_the_usual_shapes_need_no_parser(separators: tuple[str, str]) -> None:
-    payload = bytes(range(256))
-    encoded = base64.b64encode(payload).decode()
-    message = json.dumps({"event": "media", "media": {"payload": encoded}}, separators=separators).encode()
-    assert media_payload(message) == payload == parsed(message)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"",
-        b"{}",
-        b'{"event":"clear"}',
-        b'{"event":"mark","mark":{"name":"a"}}',
-        b'{"media":{"payload":"/w=="},"event":"media"}',
-        b'{"event":"media","media":{"payload":"/w==","track":"inbound"}}',
-        b'{"event":"media","media":{"payload":"/w=="},"stream_id":"x"}',
-        b'{"event":"media","media":{"payload":"\\/w=="}}',
-        b'{"event":"media","media":{"payload":"/w="}}',
-        b'{"event":"media","media":{"payload":"/w==\n"}}',
-        b'{"event":"media","media":{"payload":"/w==","media":{"payload":"/w=="}}',
-        b'{"event":"media","media":{"payload":"',
-        b'{"event":"media","media":{"payload":"}}',
-    ],
-)
-def test_any_other_shape_is_left_to_the_parser(message: bytes) -> None:
-    assert media_payload(message) is None
-
-
-@given(st.binary(max_size=40))
-@settings(max_examples=200)
-def test_what_is_taken_is_what_a_parser_would_find(inside: bytes) -> None:
-    message = b'{"event":"media","media":{"payload":"' + inside + b'"}}'
-    taken = media_payload(message)
-    assert taken is None or taken == parsed(message)
 
 
 def opened(
@@ -123,9 +58,29 @@ def test_the_outbound_track_pauses_while_nothing_is_sent() -> None:
 def test_frames_leave_as_messages_whose_numbers_go_on() -> None:
     rig, ring = opened(slots=16, outbound=False)
     rig.run(35)
-    messages = [json.loads(m) for m in Tap(ring, lambda: None).drain_json("sid", 7)]
+    tap = Tap(ring, lambda: None)
+    messages = [json.loads(m) for m in tap.messages("sid", 7)]
     assert [m["sequence_number"] for m in messages] == ["8", "9"]
     assert {m["stream_id"] for m in messages} == {"sid"}
+    assert tap.taken == 2
+    rig.run(55)
+    assert [json.loads(m)["sequence_number"] for m in tap.messages("sid", 9)] == ["12"]
+    tap.close()
+    rig.run(75)
+    assert (tap.messages("sid", 9), tap.taken) == ([], 3)
+
+
+def test_only_the_newest_are_kept_for_a_late_reader() -> None:
+    rig, ring = opened(slots=16, outbound=False)
+    tap = Tap(ring, lambda: None)
+    rig.run(115)
+    tap.trim(2)
+    tap.trim(2)
+    rig.run(135)
+    assert len([r for r in rig.events if r[0] == Event.TAP_READY]) == 2
+    assert [json.loads(m)["media"]["chunk"] for m in tap.messages("sid", 0)] == ["5", "6", "7"]
+    tap.close()
+    tap.trim(0)
 
 
 def test_a_wakeup_comes_once_until_the_frames_are_taken() -> None:

@@ -16,12 +16,12 @@ from ringline.core.net import Guard, Policy, Target
 from ringline.core.settings import StreamSettings
 from ringline.streams import transport_picows
 from ringline.streams.client import Stream
-from ringline.streams.frames import AppFrame, ServerFrame
+from ringline.streams.frames import AppFrame, Media, ServerFrame
 from ringline.streams.playlist import Decode, decode_file
 from ringline.streams.ports import MediaPorts
 from ringline.streams.request import StreamEvent, StreamFrameSeen, StreamLimits, StreamRequest
 from ringline.streams.transport import Dial
-from ringline.streams.wire import parse_server, serialize_app
+from ringline.streams.wire import parse_server, serialize, serialize_app
 
 STREAM = "32de0dea-53cb-4b21-89a4-9e1819c043bc"
 LOCAL = Guard(Policy(private=True))
@@ -124,10 +124,23 @@ class ScriptedTap:
     waiting: list[Packet] = field(default_factory=list)
     closed: bool = False
     wakeup: Callable[[], None] = lambda: None
+    taken: int = 0
 
-    def drain(self) -> Sequence[Packet]:
-        taken, self.waiting = self.waiting, []
-        return taken
+    def messages(self, stream: str, before: int) -> Sequence[bytes]:
+        written = []
+        for packet in self.waiting:
+            self.taken += 1
+            frame = Media(
+                stream, before + self.taken, packet.track, packet.chunk, packet.timestamp_ms, packet.payload
+            )
+            written.append(serialize(frame))
+        self.waiting = []
+        return written
+
+    def trim(self, keep: int) -> None:
+        dropped = max(0, len(self.waiting) - keep)
+        self.taken += dropped
+        del self.waiting[:dropped]
 
     def set_wakeup(self, wakeup: Callable[[], None]) -> None:
         self.wakeup = wakeup
@@ -157,6 +170,9 @@ class ScriptedInject:
         if not self.full:
             self._note("write", payload)
         return not self.full
+
+    def push(self, message: bytes, most_ms: int) -> bool:
+        return False
 
     def write_pcm(self, pcm: bytes) -> bool:
         if not self.full:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringline.media.core.coder import Coder
+from ringline.media.core.inlet import Inlet
 from ringline.media.core.kinds import Codec, Cue
 from ringline.media.core.playout import Queue
 from ringline.media.core.resample import Resampler
-from ringline.media.tapping import media_payload
 
 MOST_BACKLOG_MS = 600_000
 
@@ -40,6 +40,7 @@ class Inject:
         self._coder.choose(codec, rate)
         self.rate = int(queue.rate)
         self._resampler = Resampler(self._coder.rate, self.rate)
+        self._inlet = Inlet(queue, self._coder, self._resampler)
         self._number = number
         self._clear = clear
         self._close = close
@@ -68,12 +69,14 @@ class Inject:
         self._append(samples)
         return True
 
-    def push_media_json(self, message: bytes) -> bool:
-        """Queue the payload of a `media` message of the usual exact shape; False: parse it, it may be
-        anything.
+    def push(self, message: bytes, most_ms: int) -> bool:
+        """Queue the payload of a `media` message of the usual exact shape; False: nothing was done, parse it.
+
+        It may be anything then, or more than `most_ms` of audio would wait.
         """
-        payload = media_payload(message)
-        return payload is not None and self.write(payload)
+        if self._backlog or not self._open:
+            return False
+        return self._inlet.push(message, most_ms * self.rate // 1000)
 
     def mark(self, name: str) -> None:
         """MarkReached follows when all that was written before has been sent, at once if nothing waits."""

@@ -67,6 +67,7 @@ FIFO_PRIORITY: Final = 10
 NICE: Final = -10
 UNITY: Final = 256
 PHASES: Final = 4
+TAP_READY = int(Event.TAP_READY)
 NTP_EPOCH: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -392,6 +393,9 @@ class MediaPlane:
     def _handle(self, record: tuple[int, ...]) -> None:
         control = self._slots[record[1]]
         if control is None:
+            return
+        if record[0] == TAP_READY:
+            control.frames_wait(record[2])
             return
         told = control.translate(record)
         if record[0] == Event.CLOSED:

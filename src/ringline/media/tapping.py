@@ -1,10 +1,10 @@
 """Frames of a leg's audio for Python: taps for streams and recognizers, aligned pairs for recordings."""
 
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ringline.media.core.message import Writer
 from ringline.media.core.tap import Tap as Ring
 
 Track = Literal["inbound", "outbound"]
@@ -77,6 +77,10 @@ class _RingReader:
 class Tap(_RingReader):
     """A copy of one or both directions of a leg in a codec of one's own choice."""
 
+    def __init__(self, ring: Ring, close: Callable[[], None]) -> None:
+        super().__init__(ring, close)
+        self._writer: Writer | None = None
+
     def drain(self, limit: int = ALL) -> list[TapFrame]:
         """Take the frames that wait, oldest first."""
         return [
@@ -84,12 +88,26 @@ class Tap(_RingReader):
             for track, chunk, timestamp, sequence, payload in self._take(limit)
         ]
 
-    def drain_json(self, stream: str, before: int, limit: int = ALL) -> list[bytes]:
-        """Take the frames that wait as `media` messages; `sequence_number` is `before` plus their own."""
-        return [
-            media_frame_json(TRACKS[track], chunk, timestamp, before + sequence, payload, stream)
-            for track, chunk, timestamp, sequence, payload in self._take(limit)
-        ]
+    def messages(self, stream: str, before: int) -> list[bytes]:
+        """Take the frames that wait as `media` messages of `stream` (spec media-streaming §3.3), UTF-8.
+
+        `sequence_number` is `before` plus the frame's own; `taken` then says the last frame's.
+        """
+        if not self._open:
+            return []
+        if self._writer is None:
+            self._writer = Writer(stream.encode(), int(self._ring.slot_size))
+        return self._ring.messages(self._writer, before)
+
+    @property
+    def taken(self) -> int:
+        """`sequence` of the frame that became a message last, 0 at first."""
+        return int(self._ring.taken)
+
+    def trim(self, keep: int) -> None:
+        """Forget all that waits but the newest `keep` frames."""
+        if self._open:
+            self._ring.trim(keep)
 
 
 class RecordTap(_RingReader):
@@ -101,43 +119,3 @@ class RecordTap(_RingReader):
             RecordFrame(sequence - 1, payload[: len(payload) // 2], payload[len(payload) // 2 :])
             for _, _, _, sequence, payload in self._take(limit)
         ]
-
-
-def media_frame_json(
-    track: Track, chunk: int, timestamp_ms: int, sequence: int, payload: bytes, stream: str
-) -> bytes:
-    """One `media` message of the streaming protocol (spec media-streaming §3.3), UTF-8."""
-    return (
-        b'{"event":"media","sequence_number":"%d","media":{"track":"%b","chunk":"%d","timestamp":"%d","payload":"%b"},'
-        b'"stream_id":"%b"}'
-        % (
-            sequence,
-            track.encode(),
-            chunk,
-            timestamp_ms,
-            binascii.b2a_base64(payload, newline=False),
-            stream.encode(),
-        )
-    )
-
-
-def media_payload(message: bytes) -> bytes | None:
-    """The payload of an incoming `media` message of the usual exact shape; None where a JSON parser must
-    look.
-
-    Compact and spaced forms of `{"event":"media","media":{"payload":"…"}}` are known. Strict base64 admits no
-    quote or backslash, so what is taken here is exactly what a parser would have found.
-    """
-    for head, tail in _SHAPES:
-        if message.startswith(head) and message.endswith(tail) and len(message) >= len(head) + len(tail):
-            try:
-                return binascii.a2b_base64(message[len(head) : -len(tail)], strict_mode=True)
-            except binascii.Error:
-                return None
-    return None
-
-
-_SHAPES = (
-    (b'{"event":"media","media":{"payload":"', b'"}}'),
-    (b'{"event": "media", "media": {"payload": "', b'"}}'),
-)

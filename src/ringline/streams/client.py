@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from ringline.streams.formats import Audio
 from ringline.streams.frames import FrameError, RateLimited
 from ringline.streams.keepalive import Beat, Keepalive
 from ringline.streams.playlist import Decode, Playlist, decode_file
-from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap, TapFrame
+from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap
 from ringline.streams.request import StreamEvent, StreamLimits, StreamRequest
 from ringline.streams.session import Session, State
 from ringline.streams.transport import ConnectFailed, Dial, StreamTransport, connect
@@ -49,6 +48,7 @@ class Stream:
         self.dropped_replies = 0
         """Error frames not sent because the app read too slowly."""
         self._limits = limits or StreamLimits()
+        self._most_ms = int(self._limits.buffer * 1000)
         self._session = Session(request, self._limits)
         self._little_endian = settings.l16_byte_order == "little"
         self._clock = clock
@@ -67,8 +67,8 @@ class Stream:
         self._leg = ""
         self._leg_rate = 8000
         self._tap: Tap | None = None
-        self._waiting: deque[TapFrame] = deque()
         self._inject: Inject | None = None
+        self._short_way: Inject | None = None
         self._playlist: Playlist | None = None
 
     @property
@@ -141,7 +141,13 @@ class Stream:
     # --- the app's side
 
     def on_text(self, message: bytes) -> None:
-        """A message arrived."""
+        """A message arrived.
+
+        Audio of the usual shape goes straight into the call; whatever is unusual about it, the session says.
+        """
+        inject = self._short_way
+        if inject is not None and inject.push(message, self._most_ms):
+            return
         self._perform(self._session.received(message, self._clock.now_ns(), self._backlog_ms()))
 
     def on_binary(self) -> None:
@@ -220,6 +226,8 @@ class Stream:
             target=request.target_legs,
             little_endian=self._little_endian,
         )
+        if from_app is not None:
+            self._short_way = self._inject
         if request.bidirectional_mode == "mp3":
             self._playlist = Playlist(
                 self._inject,
@@ -245,21 +253,18 @@ class Stream:
             self._inject.close()
         if self._tap is not None:
             self._tap.close()
-        self._playlist = self._inject = self._tap = None
-        self._waiting.clear()
+        self._playlist = self._inject = self._short_way = self._tap = None
 
     def _drain(self) -> None:
         """Send what the tap holds; while the app reads too slowly, keep only the newest."""
         transport = self._transport
         if self._tap is None or transport is None:
             return
-        waiting = self._waiting
-        waiting.extend(self._tap.drain())
-        while waiting and transport.writable:
-            frame = waiting.popleft()
-            transport.send(self._session.media(frame.track, frame.chunk, frame.timestamp_ms, frame.payload))
-        while len(waiting) > KEPT:
-            waiting.popleft()
+        if not transport.writable:
+            self._tap.trim(KEPT)
+            return
+        transport.send_all(self._tap.messages(self.request.stream_id, self._session.others))
+        self._session.media_sent(self._tap.taken)
 
     def _play(self, payload: bytes) -> None:
         if self._inject is not None and not self._inject.write(payload):

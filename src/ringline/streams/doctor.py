@@ -14,7 +14,7 @@ from ringline.core.clock import MILLISECOND, Clock
 from ringline.core.errors import NotAllowed
 from ringline.core.net import Target
 from ringline.streams import session as effects
-from ringline.streams import transport_picows
+from ringline.streams import transport_picows, wire
 from ringline.streams.formats import from_app
 from ringline.streams.frames import InvalidMedia
 from ringline.streams.playlist import decode_file
@@ -135,7 +135,12 @@ class _Visit:
         transport.ping()
         for chunk in range(1, round(listen * 1000 / FRAME_MS) + 1):
             if transport.writable:
-                transport.send(self._session.media("inbound", chunk, (chunk - 1) * FRAME_MS, SILENCE))
+                place = (chunk - 1) * FRAME_MS
+                number = self._session.others + chunk
+                transport.send(
+                    wire.media_frame(self._request.stream_id, number, "inbound", chunk, place, SILENCE)
+                )
+                self._session.media_sent(chunk)
             if await self._gone_within(FRAME_MS / 1000):
                 self._early_end = True
                 return

@@ -6,38 +6,23 @@ from typing import Literal, Protocol
 from ringline.core.net import Target
 
 
-class TapFrame(Protocol):
-    """Audio copied from a leg: one packet of one direction.
-
-    `chunk` counts from 1 in its track and counts dropped frames too; `payload` is codec bytes.
-    """
-
-    @property
-    def track(self) -> Literal["inbound", "outbound"]:
-        """Heard from the leg's remote party, or sent to it."""
-        ...
-
-    @property
-    def chunk(self) -> int:
-        """Its number."""
-        ...
-
-    @property
-    def timestamp_ms(self) -> int:
-        """Milliseconds from the tap's opening to its first sample."""
-        ...
-
-    @property
-    def payload(self) -> bytes:
-        """Its audio."""
-        ...
-
-
 class Tap(Protocol):
     """A copy of a leg's audio, in a bounded ring that drops and counts frames when nobody drains it."""
 
-    def drain(self) -> Sequence[TapFrame]:
-        """Take everything that waits, oldest first."""
+    @property
+    def taken(self) -> int:
+        """How many frames, dropped ones among them, came before the end of the last `messages`."""
+        ...
+
+    def messages(self, stream: str, before: int) -> Sequence[bytes]:
+        """Take everything that waits, oldest first, as `media` messages of `stream`.
+
+        Each has its frame's number plus `before` as `sequence_number`.
+        """
+        ...
+
+    def trim(self, keep: int) -> None:
+        """Drop all but the newest `keep` frames that wait."""
         ...
 
     def set_wakeup(self, wakeup: Callable[[], None]) -> None:
@@ -68,6 +53,13 @@ class Inject(Protocol):
 
     def write_pcm(self, pcm: bytes) -> bool:
         """Queue 16-bit samples in native order at `rate`; False if there is no room for them."""
+        ...
+
+    def push(self, message: bytes, most_ms: int) -> bool:
+        """Queue the payload of a `media` message of the usual exact shape, in the inject's encoding.
+
+        False: nothing was done, for the message is of another shape, or more than `most_ms` would wait.
+        """
         ...
 
     def mark(self, name: str) -> None:

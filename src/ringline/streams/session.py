@@ -13,7 +13,7 @@ from typing import Literal
 from ringline.core.errors import RinglineError
 from ringline.streams import formats, frames, wire
 from ringline.streams.formats import Audio
-from ringline.streams.frames import FrameError, InvalidMedia, MediaTrack, RateLimited
+from ringline.streams.frames import FrameError, InvalidMedia, RateLimited
 from ringline.streams.pace import Pace
 from ringline.streams.request import (
     StreamConnected,
@@ -155,8 +155,8 @@ class Session:
         self.state = State.IDLE
         self._request = request
         self._limits = limits
-        self._sequence = 0
-        self._chunks: dict[MediaTrack, int] = {"inbound": 0, "outbound": 0}
+        self._others = 0
+        self._media = 0
         self._marks: deque[tuple[int, str]] = deque()
         self._serial = 0
         self._from_app: Audio | None = None
@@ -256,12 +256,14 @@ class Session:
         except InvalidMedia:
             return None  # the app is told with its first payload, and nothing will be played
 
-    def media(self, track: MediaTrack, chunk: int, timestamp_ms: int, payload: bytes) -> bytes:
-        """Write the frame of one packet that the tap gave; chunks it skipped count in the sequence too."""
-        skipped = chunk - self._chunks[track] - 1
-        self._chunks[track] = chunk
-        self._sequence += max(skipped, 0) + 1
-        return wire.media_frame(self.id, self._sequence, track, chunk, timestamp_ms, payload)
+    @property
+    def others(self) -> int:
+        """Numbered frames so far that were no media: what a media frame's own number is added to."""
+        return self._others
+
+    def media_sent(self, taken: int) -> None:
+        """`taken` media frames were written or dropped since the beginning; all count in the sequence."""
+        self._media = taken
 
     def dtmf(self, digit: str, occurred_at: datetime) -> list[Effect]:
         """The leg's remote party pressed a key."""
@@ -387,8 +389,8 @@ class Session:
         return effects
 
     def _next(self) -> int:
-        self._sequence += 1
-        return self._sequence
+        self._others += 1
+        return self._others + self._media
 
     def _seen(self, direction: Literal["in", "out"], event: str, detail: str = "") -> Report:
         return Report(StreamFrameSeen(self.id, direction, event, detail[:DETAIL]))

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -97,6 +97,10 @@ class StreamTransport(Protocol):
 
     def send(self, message: bytes) -> None:
         """Send a text message; buffers what the network does not take, ignores a closed connection."""
+        ...
+
+    def send_all(self, messages: Iterable[bytes]) -> None:
+        """Send text messages, in order."""
         ...
 
     def ping(self) -> None:

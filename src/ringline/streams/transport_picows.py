@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterable
 from typing import Any
 
 import picows
@@ -100,6 +101,12 @@ class PicowsTransport:
     def send(self, message: bytes) -> None:
         """Send a text message."""
         self._connection.send(TEXT, message)
+
+    def send_all(self, messages: Iterable[bytes]) -> None:
+        """Send text messages."""
+        send = self._connection.send
+        for message in messages:
+            send(TEXT, message)
 
     def ping(self) -> None:
         """Send a ping."""

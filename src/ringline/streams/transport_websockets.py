@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Iterable
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
@@ -76,6 +77,11 @@ class WebsocketsTransport(asyncio.Protocol):
         if self._socket.state is State.OPEN:
             self._socket.send_text(message)
             self._flush()
+
+    def send_all(self, messages: Iterable[bytes]) -> None:
+        """Send text messages."""
+        for message in messages:
+            self.send(message)
 
     def ping(self) -> None:
         """Send a ping."""

@@ -18,7 +18,7 @@ cdef class Engine:
     cdef PyObject **table
     cdef int[::1] present, open
     cdef long long[::1] closing
-    cdef int closings
+    cdef int closings, begun
     cdef readonly cursor_t highest
     cdef readonly long long epoch_ns, done, late_slots
     cdef unsigned char[::1] tx_data

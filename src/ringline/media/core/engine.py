@@ -64,7 +64,8 @@ class Engine:
         self.closing = array("q", bytes(8 * capacity))
         self.closings = 0
         self.highest = 0
-        self.epoch_ns = -1
+        self.epoch_ns = 0
+        self.begun = 0
         self.done = 0
         self.late_slots = 0
         self.tx_data = array("B", bytes(2 * PACKET_SIZE * capacity))
@@ -217,8 +218,11 @@ class Engine:
 
     def c_due(self, now_ns: int) -> int:
         """How many slots are due; slots that are too late are left out here."""
-        if self.epoch_ns < 0:
-            self.epoch_ns = now_ns
+        if not self.begun:
+            # Half a slot before the first wake-up: later ones come a little earlier or later after their
+            # timer, and must not fall on either side of a slot's beginning by that.
+            self.begun = 1
+            self.epoch_ns = now_ns - SLOT_NS // 2
         due = (now_ns - self.epoch_ns) // SLOT_NS + 1 - self.done
         if due - 1 > LATEST_SLOTS:
             rounds = (due - 1) >> 2

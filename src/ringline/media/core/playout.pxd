@@ -17,6 +17,8 @@ cdef class Queue:
     cdef readonly long long current, began, skipped, skip_to, burst
     cdef readonly int running, reason
 
+    cdef long long c_room(self) noexcept nogil
+    cdef long long c_waiting(self) noexcept nogil
     @cython.locals(write="long long", i=int)
     cdef void c_push(self, short[::1] pcm, int at, int count) noexcept nogil
     @cython.locals(tail="long long")

@@ -71,7 +71,15 @@ class Queue:
         """Samples that can be pushed now; asked after `want`, a ROOM event follows once half the ring is
         free.
         """
-        return SAMPLES - (self.write - self.read) if self.rate else 0
+        return self.c_room()
+
+    def c_room(self) -> int:
+        """`room` between C functions."""
+        return SAMPLES - self.c_waiting() if self.rate else 0
+
+    def c_waiting(self) -> int:
+        """`queued` between C functions."""
+        return self.write - self.read
 
     def want(self) -> None:
         """Ask for one ROOM event."""
@@ -79,7 +87,7 @@ class Queue:
 
     def queued(self) -> int:
         """Samples pushed and not yet sent."""
-        return int(self.write - self.read)
+        return self.c_waiting()
 
     def push(self, pcm: MutableSequence[int]) -> int:
         """Append int16 samples; returns how many there was room for."""

@@ -5,7 +5,8 @@ cdef int _BLOCK
 
 cdef class Resampler:
     cdef int[::1] coefficients, line
-    cdef int phases, step, taps, ahead, phase
+    cdef readonly int phases, step
+    cdef int taps, ahead, phase
     cdef bint same
 
     cdef int c_process(self, short[::1] src, int s, int count, short[::1] dst, int d) noexcept nogil

@@ -22,3 +22,5 @@ cdef class Records:
     @cython.locals(tail="long long")
     cdef long long c_front(self) noexcept nogil
     cdef void c_drop(self) noexcept nogil
+    @cython.locals(at="long long", words="long long[::1]")
+    cpdef tuple get(self)

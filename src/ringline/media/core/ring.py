@@ -81,7 +81,11 @@ class Records:
         at = self.c_front()
         if at < 0:
             return None
-        record = tuple([int(self.words[at + i]) for i in range(8)])
+        words = self.words
+        record = (
+            words[at], words[at + 1], words[at + 2], words[at + 3],
+            words[at + 4], words[at + 5], words[at + 6], words[at + 7],
+        )  # fmt: skip
         self.c_drop()
         return record
 

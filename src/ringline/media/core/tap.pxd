@@ -1,6 +1,7 @@
 cimport cython
 
 from ringline.media.core.coder cimport Coder
+from ringline.media.core.message cimport Writer
 from ringline.media.core.resample cimport Resampler
 from ringline.media.core.ring cimport cursor_t
 
@@ -15,7 +16,7 @@ cdef class Tap:
     cdef unsigned char[::1] data
     cdef long long[::1] meta, chunks
     cdef readonly cursor_t head, tail, dropped
-    cdef readonly long long ticks, sequence
+    cdef readonly long long ticks, sequence, taken
     cdef Resampler narrow_in, narrow_out, wide_in, wide_out
     cdef Coder coder_in, coder_out
     cdef short[::1] pcm
@@ -28,3 +29,6 @@ cdef class Tap:
     cdef void c_frame(self, int track, short[::1] pcm, int count) noexcept nogil
     @cython.locals(samples=int, slot=int, at=int, size=int)
     cdef void c_pair(self, short[::1] inbound, short[::1] outbound, int count) noexcept nogil
+    @cython.locals(tail="long long", head="long long", meta=int, size=int)
+    cpdef list messages(self, Writer writer, long long before)
+    cpdef void trim(self, int keep)

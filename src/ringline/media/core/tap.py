@@ -8,7 +8,10 @@ the hole in `sequence` and `chunk`.
 from array import array
 from collections.abc import MutableSequence
 
+import cython
+
 from ringline.media.core.coder import Coder
+from ringline.media.core.message import Writer
 from ringline.media.core.resample import Resampler
 
 INBOUND = 1
@@ -23,6 +26,8 @@ NO_CODER = Coder()
 
 class Tap:
     """One slot of a leg. `prepare` in Python, then a TAP command; not reused before TAP_CLOSED.
+
+    `taken` is the number of the frame that became a message last.
 
     With `pairs`, a frame holds inbound and outbound samples of the same 20 ms, one after the other.
     """
@@ -42,6 +47,7 @@ class Tap:
         self.dropped = 0
         self.ticks = 0
         self.sequence = 0
+        self.taken = 0
         self.chunks = array("q", bytes(8 * (TRACKS + 2)))
         self.rate = 8000
         # What a tap needs to work is made by `prepare`: most taps of most legs never do.
@@ -81,6 +87,7 @@ class Tap:
         self.dropped = 0
         self.ticks = 0
         self.sequence = 0
+        self.taken = 0
         self.signalled = 0
         self.chunks = array("q", bytes(8 * (TRACKS + 2)))
 
@@ -179,6 +186,38 @@ class Tap:
             tail += 1
             self.tail = tail
         return frames
+
+    def messages(self, writer: Writer, before: int) -> list[bytes]:
+        """Take all frames as `media` messages; each one's `sequence_number` is `before` plus its own."""
+        self.signalled = 0
+        taken: list[bytes] = []
+        tail = self.tail
+        head = self.head
+        while tail != head:
+            meta = int(tail & (self.slots - 1)) * META
+            size = writer.c_write(
+                self.meta[meta],
+                self.meta[meta + 1],
+                self.meta[meta + 2],
+                before + self.meta[meta + 3],
+                self.data,
+                int(tail & (self.slots - 1)) * self.slot_size,
+                self.meta[meta + 4],
+            )
+            self.taken = self.meta[meta + 3]
+            if cython.compiled:
+                taken.append(cython.cast(cython.p_char, cython.address(writer.out[0]))[:size])
+            else:
+                taken.append(bytes(writer.out[:size]))
+            tail += 1
+            self.tail = tail
+        return taken
+
+    def trim(self, keep: int) -> None:
+        """Forget all but the newest `keep` frames; they are counted as if they had been taken."""
+        self.signalled = 0
+        if self.head - self.tail > keep:
+            self.tail = self.head - keep
 
     def __len__(self) -> int:
         return int(self.head - self.tail)
