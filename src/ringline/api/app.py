@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 import ringline
-from ringline.api import codes, errors
+from ringline.api import ai_errors, codes, errors
 from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
 from ringline.api.models.errors import ErrorEnvelope
@@ -34,13 +34,16 @@ from ringline.api.routes import (
     reports,
     responses,
 )
+from ringline.api.s3.app import S3Route
 from ringline.core.errors import ApiError
+from ringline.inference.errors import InferenceError
 from ringline.storage.objects import StorageUnavailable
 from ringline.store.applications import SubdomainTaken
 from ringline.store.connections import UserNameTaken
 from ringline.store.errors import StoreUnavailable
 from ringline.store.media import MediaNameTaken
 from ringline.store.numbers import NumberTaken
+from ringline.workers import Busy
 
 # Commands first: routes are tried in order, and these are the ones that must be quick.
 ROUTERS = (
@@ -108,9 +111,12 @@ def build_app(deps: ApiDeps) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v2", responses=RESPONSES)
     app.include_router(operations.router)
+    app.router.routes.append(S3Route(deps))
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_framework)
+    app.add_exception_handler(InferenceError, _not_inferred)
+    app.add_exception_handler(Busy, _not_inferred)
     app.add_exception_handler(StoreUnavailable, _no_store)
     app.add_exception_handler(StorageUnavailable, _no_store)
     app.add_exception_handler(sa.exc.DataError, _not_storable)
@@ -121,40 +127,46 @@ def build_app(deps: ApiDeps) -> FastAPI:
     return app
 
 
-def _answer(error: ApiError, headers: dict[str, str] | None = None) -> Response:
+def _answer(request: Request, error: ApiError, headers: dict[str, str] | None = None) -> Response:
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["retry-after"] = str(error.retry_after)
-    return Response(errors.envelope(error.problems), error.status, extra, "application/json")
+    return Response(ai_errors.body(error, request.url.path), error.status, extra, "application/json")
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return _answer(error)
+    return _answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fields = codes.CALL_FIELDS if request.url.path.startswith("/v2/calls") else {}
-    return _answer(errors.from_validation(error.errors(), fields))
+    return _answer(request, errors.from_validation(error.errors(), fields))
 
 
-async def _by_framework(_request: Request, error: Exception) -> Response:
+async def _by_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _answer(errors.from_status(error.status_code, error.detail), dict(error.headers or {}))
+    return _answer(request, errors.from_status(error.status_code, error.detail), dict(error.headers or {}))
 
 
-async def _no_store(_request: Request, _error: Exception) -> Response:
-    return _answer(errors.no_store())
+async def _not_inferred(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InferenceError | Busy)
+    return _answer(request, ai_errors.refusal(error))
 
 
-async def _duplicate(_request: Request, error: Exception) -> Response:
+async def _no_store(request: Request, _error: Exception) -> Response:
+    return _answer(request, errors.no_store())
+
+
+async def _duplicate(request: Request, error: Exception) -> Response:
     # Without a kind of its own it is a race that the tables decided.
     pointer = TAKEN.get(type(error))
     detail = f"{str(error)[:1].upper()}{str(error)[1:]}." if pointer else "Somebody else has just taken this."
-    return _answer(ApiError(422, errors.problem("10012", detail, pointer=pointer)))
+    return _answer(request, ApiError(422, errors.problem("10012", detail, pointer=pointer)))
 
 
-async def _not_storable(_request: Request, _error: Exception) -> Response:
+async def _not_storable(request: Request, _error: Exception) -> Response:
     # PostgreSQL keeps no NUL characters; SQLite does.
-    return _answer(ApiError(422, errors.problem("10028", "A value has characters that cannot be stored.")))
+    problem = errors.problem("10028", "A value has characters that cannot be stored.")
+    return _answer(request, ApiError(422, problem))

@@ -7,8 +7,11 @@ its commit; a crash there leaves bytes that nothing names.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
 
 from ringline.core import log
 from ringline.core.clock import Clock
@@ -18,6 +21,9 @@ from ringline.store import bucket_listing, buckets
 from ringline.store.bucket_listing import Query
 from ringline.store.buckets import Condition, Headers, Piece, StoredObject
 from ringline.store.db import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 logger = log.get("buckets")
 
@@ -37,6 +43,11 @@ class Written:
 
 def anything(_found: StoredObject | None) -> None:
     """The condition of a write that may replace whatever is there."""
+
+
+def no_headers() -> Headers:
+    """The headers of an object that has a type and nothing else."""
+    return ()
 
 
 class Buckets:
@@ -95,12 +106,13 @@ class Buckets:
         chunks: AsyncIterable[bytes],
         content_type: str = "application/octet-stream",
         *,
-        headers: Headers = (),
+        headers: Callable[[], Headers] = no_headers,
         allowed: Condition = anything,
     ) -> StoredObject:
         """Keep an object, whole or not at all, in the place of what has its key.
 
-        `headers` are what a download carries beside its type. Raises what `chunks` and `allowed` raise.
+        `headers`, asked for once the bytes have come, are what a download carries beside its type.
+        Raises what `chunks` and `allowed` raise.
         """
         await self.store.read(buckets.find, account_id, bucket)  # before any byte is taken
         written = await self.write(chunks)
@@ -110,16 +122,11 @@ class Buckets:
             content_id=self.ids.uuid(),
             size_bytes=written.size_bytes,
             etag=written.md5,
-            headers=(("content-type", content_type), *headers),
+            headers=(("content-type", content_type), *headers()),
             modified_at=now,
         )
         piece = Piece(1, written.storage_key, written.size_bytes, written.md5, now)
-        try:
-            left = await self.store.tx(buckets.put, account_id, bucket, item, piece, allowed)
-        except Exception:
-            await self.discard([written.storage_key])
-            raise
-        await self.discard(left)
+        await self.discard(await self.keep(written, buckets.put, account_id, bucket, item, piece, allowed))
         return item
 
     async def write(self, chunks: AsyncIterable[bytes]) -> Written:
@@ -128,6 +135,21 @@ class Buckets:
         hashed = _Hashed(chunks)
         await self._objects.put(key, hashed.pieces())
         return Written(key, hashed.size, hashed.hexdigest())
+
+    async def keep(
+        self,
+        written: Written,
+        fn: Callable[Concatenate[sa.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a transaction that names what was written; what it refuses to name is deleted."""
+        try:
+            return await self.store.tx(fn, *args, **kwargs)
+        except Exception:
+            await self.discard([written.storage_key])
+            raise
 
     async def discard(self, storage_keys: Sequence[str]) -> None:
         """Delete bytes that nothing names any more; what cannot be deleted now only takes up room."""

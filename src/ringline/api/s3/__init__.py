@@ -1,0 +1,1 @@
+"""The S3 protocol over HTTP (spec ai-api §12), under `/s3`."""

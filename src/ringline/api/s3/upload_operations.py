@@ -1,0 +1,112 @@
+"""Uploads in parts."""
+
+from fastapi import Response
+
+from ringline.api.s3.bucket_operations import KEYS, read_list
+from ringline.api.s3.call import Call, nothing, xml
+from ringline.api.s3.object_operations import BODY, condition, content_type, described, require_length
+from ringline.storage.s3 import answers, documents
+from ringline.storage.s3.documents import PARTS_LIMIT
+from ringline.storage.s3.errors import S3Error
+from ringline.store import bucket_uploads
+from ringline.store.bucket_uploads import Upload
+from ringline.store.buckets import Piece
+
+
+async def create_multipart_upload(call: Call) -> Response:
+    """`POST /bucket/key?uploads`."""
+    headers = (("content-type", content_type(call.headers)), *described(call.headers))
+    upload = Upload(call.buckets.ids.uuid(), call.key, headers, call.buckets.clock.utc())
+    await call.store.tx(bucket_uploads.begin, call.account_id, call.bucket, upload)
+    return xml(answers.upload_created(call.bucket, call.key, upload.id))
+
+
+async def upload_part(call: Call) -> Response:
+    """`PUT /bucket/key?partNumber&uploadId`."""
+    require_length(call)
+    number = call.target.integer("partNumber", 0, least=1)
+    if not 1 <= number <= PARTS_LIMIT:
+        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {PARTS_LIMIT}.")
+    await call.store.read(bucket_uploads.find, call.account_id, call.bucket, call.key, _id(call))
+    body = call.body(BODY)
+    written = await call.buckets.write(body.pieces())
+    part = Piece(number, written.storage_key, written.size_bytes, written.md5, call.buckets.clock.utc())
+    left = await call.buckets.keep(
+        written, bucket_uploads.add_part, call.account_id, call.bucket, call.key, _id(call), part
+    )
+    await call.buckets.discard(left)
+    return nothing(200, {"etag": f'"{written.md5}"', **dict(body.earned)})
+
+
+async def complete_multipart_upload(call: Call) -> Response:
+    """`POST /bucket/key?uploadId`."""
+    wanted = documents.parse_complete(await call.document())
+    item, left = await call.store.tx(
+        bucket_uploads.complete,
+        call.account_id,
+        call.bucket,
+        call.key,
+        _id(call),
+        [(one.number, one.etag) for one in wanted],
+        call.buckets.clock.utc(),
+        condition(call.headers),
+    )
+    await call.buckets.discard(left)
+    return xml(answers.upload_completed(call.address, call.bucket, call.key, item.etag))
+
+
+async def abort_multipart_upload(call: Call) -> Response:
+    """`DELETE /bucket/key?uploadId`."""
+    left = await call.store.tx(bucket_uploads.abort, call.account_id, call.bucket, call.key, _id(call))
+    await call.buckets.discard(left)
+    return nothing()
+
+
+async def list_parts(call: Call) -> Response:
+    """`GET /bucket/key?uploadId`."""
+    upload, parts = await call.store.read(
+        bucket_uploads.parts, call.account_id, call.bucket, call.key, _id(call)
+    )
+    marker = call.target.integer("part-number-marker", 0)
+    limit = call.target.integer("max-parts", KEYS, most=KEYS)
+    following = [one for one in parts if one.number > marker]
+    return xml(
+        answers.parts(
+            call.bucket,
+            upload,
+            following[:limit],
+            marker=marker,
+            limit=limit,
+            more=len(following) > limit > 0,
+        )
+    )
+
+
+async def list_multipart_uploads(call: Call) -> Response:
+    """`GET /bucket?uploads`."""
+    asked = read_list(call, "max-uploads")
+    query = call.target.query
+    after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+    page = await call.store.read(
+        bucket_uploads.page,
+        call.account_id,
+        call.bucket,
+        limit=asked.limit,
+        prefix=asked.prefix,
+        delimiter=asked.delimiter,
+        after=after,
+    )
+    return xml(
+        answers.uploads(
+            asked,
+            page.uploads,
+            page.prefixes,
+            key_marker=after[0],
+            id_marker=after[1],
+            next_markers=page.next if asked.limit else None,
+        )
+    )
+
+
+def _id(call: Call) -> str:
+    return call.target.query["uploadId"]
