@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ringline.api import errors
+from ringline.api import ai_errors, errors
 from ringline.api.auth import Authenticator, unauthenticated
 from ringline.api.context import ACCOUNT
 from ringline.api.exchange import Exchange
@@ -58,18 +58,19 @@ class Edge:
             else:
                 await self._app(scope, exchange.receive, exchange.send)
         except ApiError as refusal:
-            await errors.send_error(refusal, exchange.send)
+            await ai_errors.send_error(refusal, scope["path"], exchange.send)
         except HTTPException as refusal:
-            await errors.send_error(errors.from_status(refusal.status_code, refusal.detail), exchange.send)
+            error = errors.from_status(refusal.status_code, refusal.detail)
+            await ai_errors.send_error(error, scope["path"], exchange.send)
         except StoreUnavailable:
-            await errors.send_error(errors.no_store(), exchange.send)
+            await ai_errors.send_error(errors.no_store(), scope["path"], exchange.send)
         except Exception:
             # The true edge: whatever a handler let through is logged under the id that the client is given.
             logger.exception(
                 "request failed", request_id=exchange.id, method=scope["method"], path=scope["path"]
             )
             if exchange.status is None:
-                await errors.send_error(errors.unexpected(exchange.id), exchange.send)
+                await ai_errors.send_error(errors.unexpected(exchange.id), scope["path"], exchange.send)
         self._metrics.served(scope, exchange.status, self._deps.clock.now_ns() - started)
 
     async def _admit(self, exchange: Exchange, path: str) -> None:

@@ -119,9 +119,9 @@ def _member(one: Problem) -> dict[str, object]:
     return member
 
 
-async def send_error(error: ApiError, send: Send) -> None:
-    """Answer a request with the envelope."""
-    body = envelope(error.problems)
+async def send_error(error: ApiError, send: Send, body: bytes | None = None) -> None:
+    """Answer a request with the envelope, or with a body of its own."""
+    body = envelope(error.problems) if body is None else body
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
