@@ -138,6 +138,9 @@ class SpeechSettings(Section):
 class EmbeddingSettings(Section):
     """Texts into vectors."""
 
+    urls: Names = Field((), description="Base URLs of one OpenAI-compatible engine, replicas of each other.")
+    key: SecretStr = Field(SecretStr(""), description="Key for urls.")
+    models: Names = Field((), description="Models that urls serve; those that are pulled are served too.")
     default: str = Field("", description="Model that aliases lead to; empty is the first that is there.")
     workers: int = Field(0, ge=0, description="Batches run at once, a core each; 0 is one a core, up to 4.")
     batch_texts: int = Field(32, ge=1, description="Texts of different requests that share a batch.")
@@ -191,6 +194,18 @@ class CallSettings(Section):
 
     limit: int = Field(500, ge=1, description="Legs at once; beyond it new calls are refused with 503.")
     keep_ended_s: int = Field(600, ge=600, description="Seconds that an ended call stays known.")
+
+
+class InsightSettings(Section):
+    """Insights of conversations."""
+
+    idle_s: float = Field(
+        60.0, ge=0, description="Silence after which a conversation's insights are generated; 0 never."
+    )
+    group: str = Field(
+        "default", description="Name of the insight group for conversations whose metadata names none."
+    )
+    model: str = Field("", description="Chat model that is asked; empty is the default one.")
 
 
 class ReportSettings(Section):
@@ -251,6 +266,7 @@ class Settings(BaseModel):
     inference: InferenceSettings = InferenceSettings()
     streams: StreamSettings = StreamSettings()
     calls: CallSettings = CallSettings()
+    insights: InsightSettings = InsightSettings()
     reports: ReportSettings = ReportSettings()
     training: TrainingSettings = TrainingSettings()
     log: LogSettings = LogSettings()

@@ -25,7 +25,7 @@ CUT_TO_CONTEXT = -1
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """Inputs (≥ 1, none empty) for one model.
+    """Inputs for one model; raises ValueError without any, or with an empty one.
 
     `dimensions` is None for the model's own. `cut` is the most tokens of an input that are read, the rest is
     left away; None refuses an input that is longer than the model's context.
@@ -35,6 +35,10 @@ class EmbeddingRequest:
     dimensions: int | None = None
     cut: int | None = None
     priority: Priority = Priority.BATCH
+
+    def __post_init__(self) -> None:
+        if not self.inputs or not all(self.inputs):
+            raise ValueError("nothing to embed: no input, or an empty one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Embedder:
         cards: Sequence[ModelCard] = (),
         aliases: Mapping[str, str] = {},
     ) -> None:
-        """`aliases` lead to names in `engines`; the empty name leads to the default model."""
+        """`aliases` lead to names in `engines`, which go first; the empty one leads to the default model."""
         self._engines = dict(engines)
         self._cards = tuple(cards)
         self._aliases = dict(aliases)
@@ -89,7 +93,7 @@ class Embedder:
         Raises `UnknownModel`; `EngineRefused` for an input that is too long or dimensions the model does not
         have; `EngineFailed`; `Busy` when there is no place.
         """
-        engine = self._engines.get(self._aliases.get(model, model))
+        engine = self._engines.get(model) or self._engines.get(self._aliases.get(model, ""))
         if engine is None:
             raise UnknownModel(model)
         return await engine.embed(EmbeddingRequest(texts, dimensions, cut, priority))

@@ -161,13 +161,14 @@ class LocalEmbeddings:
         )
         began = self._clock.now_ns()
         try:
-            # The queue is here, not at the worker: what gets so far has its place.
-            answer = read_answer(await self._worker.call(write_job(job), Priority.LIVE, self._patience_s))
+            # The queue is here, not at the worker: what gets so far waits for nothing but the child's start.
+            start = self._worker.spec.start_within
+            answer = read_answer(await self._worker.call(write_job(job), Priority.LIVE, start))
             self._hand_out(answer, answer.rows(), batch, asked)
             self._batching.measured(sum(answer.tokens), self._clock.now_ns() - began)
         except (WorkerFailed, ProtocolError, Busy) as error:
             for pending in asked:
-                _fail(pending, EngineFailed(str(error)))
+                _fail(pending, EngineFailed(f"{error}.", 503, 1))
         finally:
             self._running.discard(asyncio.current_task())
             self._pump()

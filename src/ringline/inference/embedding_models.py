@@ -6,15 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import msgspec
 
 from ringline.core.clock import Clock
+from ringline.core.errors import ConfigError
 from ringline.inference.cards import ModelCard
 from ringline.inference.embedding import Embedder, EmbeddingEngine
 from ringline.inference.embedding_batching import BatchLimits
 from ringline.inference.embedding_job import OnnxSettings
 from ringline.inference.embedding_local import LocalEmbeddings, LocalModel
+from ringline.inference.embedding_upstream import UpstreamEmbeddings
+from ringline.inference.engines import checked_urls
 from ringline.inference.registry import Model, Task
+from ringline.inference.replicas import FixedReplica
 from ringline.inference.weights import is_present
 from ringline.workers import Worker, WorkerSpec
 from ringline.workers.admission import Limits
@@ -44,6 +49,21 @@ class LocalChoice:
     places: int = 0
     limits: BatchLimits = field(default_factory=BatchLimits)
     idle_after: float | None = 600.0  # seconds; then the child leaves and its memory is free
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamChoice:
+    """An OpenAI-compatible engine at one or several URLs (each ends before `/embeddings`), and its models."""
+
+    urls: tuple[str, ...]
+    models: tuple[str, ...]
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError`."""
+        checked_urls(self.urls, "embeddings.urls")
+        if not self.models:
+            raise ConfigError("embeddings.models must name the models that embeddings.urls serve")
 
 
 def local_models(registry: Iterable[Model], folder: Path) -> list[Model]:
@@ -93,14 +113,39 @@ def engine_of(model: Model, choice: LocalChoice, clock: Clock) -> LocalEmbedding
 
 
 def make_embedder(
-    registry: Iterable[Model], choice: LocalChoice, clock: Clock, default: str = ""
+    registry: Iterable[Model],
+    local: LocalChoice,
+    clock: Clock,
+    *,
+    upstream: UpstreamChoice | None = None,
+    client: httpx.AsyncClient | None = None,
+    default: str = "",
 ) -> Embedder:
-    """The embedder of a node; `default` is the model that other names lead to, empty for the first."""
+    """The embedder of a node: the models of the upstream before those that are run here.
+
+    `default` is the model that other names lead to, empty for the first. Raises `ConfigError` for an upstream
+    without a client, or a default that is not served.
+    """
     engines: dict[str, EmbeddingEngine] = {}
     cards: list[ModelCard] = []
-    for model in local_models(registry, choice.folder):
-        engines[model.name] = engine_of(model, choice, clock)
-        cards.append(card_of(model, choice.folder))
-    target = default or next(iter(engines), "")
-    aliases = {name: target for name in ("", *ALIASES) if name not in engines}
-    return Embedder(engines, cards, aliases)
+    if upstream is not None:
+        if client is None:
+            raise ConfigError("an upstream of embeddings needs an HTTP client")
+        replicas = [FixedReplica(url, upstream.key) for url in upstream.urls]
+        engines |= {name: UpstreamEmbeddings(name, replicas, client, clock) for name in upstream.models}
+        cards += [ModelCard(name, Task.EMBEDDING) for name in upstream.models]
+    for model in local_models(registry, local.folder):
+        if model.name not in engines:
+            engines[model.name] = engine_of(model, local, clock)
+            cards.append(card_of(model, local.folder))
+    return Embedder(engines, cards, aliases_to(default, engines))
+
+
+def aliases_to(default: str, names: Iterable[str]) -> dict[str, str]:
+    """Every other name, the empty one too, leads to the default; raises `ConfigError` if it is not served."""
+    served = list(names)
+    if default and served and default not in served:
+        raise ConfigError(f"embeddings.default {default!r} is not served; there are {', '.join(served)}")
+    if not served:
+        return {}
+    return dict.fromkeys(("", *ALIASES), default or served[0])

@@ -33,6 +33,7 @@ from ringline.node.embeddings import make_embeddings
 from ringline.node.inbound import Inbound
 from ringline.node.inference import make_client, make_inference
 from ringline.node.ledger import StoreLedger
+from ringline.node.insights import Insights
 from ringline.node.lines import Advertised, SipLines
 from ringline.node.media_events import MediaReporter
 from ringline.node.metrics import LoopLag, RoomCounts
@@ -125,6 +126,7 @@ class Node:
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
         self.retention.start()
         self.jobs.start()
+        self.insights.watch.start()
         self.loop_lag.start()
         if lost or saved:
             self._log.warning("recovered from an unclean end", calls_ended=lost, recordings=len(saved))
@@ -153,6 +155,7 @@ class Node:
         await self._settle_calls()
         await self.streams.settle()
         await self.web.stop()
+        await self.insights.watch.stop()
         await self.jobs.stop()
         await self.reports.stop()
         await self.delivery.stop(drain_secs=5)
@@ -231,9 +234,12 @@ class Node:
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
         self.speech = make_speech(settings, clock, self.http)
-        self.embedder = make_embeddings(settings, clock)
         self.engine_http = make_client()
+        self.embedder = make_embeddings(settings, clock, self.engine_http)
         self.inference = make_inference(settings, clock, ids, self.engine_http, self.reports.meter)
+        self.insights = Insights(
+            self.store, self.jobs, self.inference, settings.insights, clock=clock, ids=ids
+        )
         self.plane = MediaPlane(
             clock=clock,
             ids=ids,
@@ -367,6 +373,7 @@ class Node:
             reports=self.reports.stt,
             embedder=self.embedder,
             inference=self.inference,
+            insights=self.insights.intake,
             clock=self.clock,
             ids=self.ids,
             registry=self.registry,
@@ -445,3 +452,4 @@ class Node:
     def _forget(self, leg: Leg) -> None:
         self.lines.forget(leg)
         self.reports.meter.call(leg)
+        self.insights.hung_up(leg)
