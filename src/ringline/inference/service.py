@@ -15,6 +15,7 @@ from ringline.inference.chat import ChatRequest, Completion, Delta, Usage
 from ringline.inference.collecting import Collector
 from ringline.inference.errors import EngineFailed, UnknownModel, Unsupported
 from ringline.inference.gate import Gate
+from ringline.inference.guided.plan import plan
 from ringline.inference.llama import LlamaHouse, LlamaPlan
 from ringline.inference.openai_wire import Offered
 from ringline.inference.refusing import refuse_unable
@@ -159,13 +160,14 @@ class Inference:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Usage, None]:
         """The answer as it comes, its usage last. Close the generator (`aclosing`) to end the engine's work.
 
-        Raises `UnknownModel`, `Unsupported`, `EngineRefused`, `GuideBroken`, `EngineFailed`, `EngineTimeout`;
+        Raises `UnknownModel`, `Unsupported`, `EngineRefused`, `GuideBroken`, `EngineFailed`;
         `Busy` when the model's queue is full, or no place came free in time.
         """
         until_ns = self._clock.now_ns() + round((request.deadline_s or self._queues.total_s) * SECOND)
         served = await self._find(request.model)
-        refuse_unable(request, served.card)
-        asked = _within_limits(request, served.card)
+        planned = plan(request, served.card, self._ids)
+        refuse_unable(planned.request, served.card)
+        asked, reader = _within_limits(planned.request, served.card), planned.reader()
         usage: Usage | None = None
         told = 0
         wait = min(self._queues.wait_s, request.deadline_s or self._queues.wait_s)
@@ -176,7 +178,8 @@ class Inference:
                         if isinstance(piece, Usage):
                             usage = piece
                         told += 1
-                        yield piece
+                        for seen in reader.feed(piece):
+                            yield seen
             finally:
                 if told:
                     # Of an answer that was given up only its pieces are known; an engine sends one a token.
