@@ -30,10 +30,11 @@ from ringline.node.audio import AudioLibrary
 from ringline.node.calls_directory import CallsDirectory
 from ringline.node.directory import Directory
 from ringline.node.embeddings import make_embeddings
+from ringline.node.finetune import make_training
 from ringline.node.inbound import Inbound
 from ringline.node.inference import make_client, make_inference
-from ringline.node.ledger import StoreLedger
 from ringline.node.insights import Insights
+from ringline.node.ledger import StoreLedger
 from ringline.node.lines import Advertised, SipLines
 from ringline.node.media_events import MediaReporter
 from ringline.node.metrics import LoopLag, RoomCounts
@@ -121,6 +122,7 @@ class Node:
         self.delivery.start()
         await self.reports.start()
         self.inference.start()
+        await self.training.start()
         await self.web.start()
         saved = await self.recorders.recover()
         await aftermath.tell_saved(self.store, self.shelf, saved, clock=self.clock, ids=self.ids)
@@ -157,6 +159,7 @@ class Node:
         await self.web.stop()
         await self.insights.watch.stop()
         await self.jobs.stop()
+        await self.training.stop()
         await self.reports.stop()
         await self.delivery.stop(drain_secs=5)
         await self.retention.stop()
@@ -237,6 +240,14 @@ class Node:
         self.engine_http = make_client()
         self.embedder = make_embeddings(settings, clock, self.engine_http)
         self.inference = make_inference(settings, clock, ids, self.engine_http, self.reports.meter)
+        self.training = make_training(
+            *(settings, self.store, clock, ids),
+            node=NODE,
+            buckets=self.buckets,
+            inference=self.inference,
+            note=self.reports.meter.training,
+            http=self.engine_http,
+        )
         self.insights = Insights(
             self.store, self.jobs, self.inference, settings.insights, clock=clock, ids=ids
         )
@@ -373,6 +384,7 @@ class Node:
             reports=self.reports.stt,
             embedder=self.embedder,
             inference=self.inference,
+            training=self.training.service,
             insights=self.insights.intake,
             clock=self.clock,
             ids=self.ids,

@@ -1,21 +1,18 @@
 """What a model answered: checked against the schema, and what of it can be grouped by. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from ringline.core.errors import RinglineError
+from ringline.inference.guided.check import schema_check
 from ringline.store.insights import Insight
 
 MOST_FIELDS = 64
 LONGEST_NAME = 128
 LONGEST_VALUE = 256
 """Characters of a text that results are grouped by: longer ones say something, they do not classify."""
-
-
-Fits = Callable[[str, str], str | None]
-"""Whether JSON text (second) is valid against a schema (first): None, or what is wrong with it."""
 
 
 class BadAnswer(RinglineError):
@@ -30,13 +27,16 @@ def schema_text(insight: Insight) -> str | None:
     return msgspec.json.encode(schema).decode()
 
 
-def checked(said: str, schema: str | None, fits: Fits) -> str:
-    """The result, JSON written compactly. Raises `BadAnswer` for an empty answer or one that does not fit."""
+def checked(said: str, schema: str | None) -> str:
+    """The result, JSON written compactly.
+
+    Raises `BadAnswer` for an empty answer or one that does not fit, `BadGuide` for a schema that is none.
+    """
     if not said:
         raise BadAnswer("the model said nothing")
     if schema is None:
         return said
-    if wrong := fits(schema, said):
+    if wrong := schema_check(schema, "json_schema")(said):
         raise BadAnswer(f"the answer does not fit the schema: {wrong}")
     return msgspec.json.format(said, indent=-1)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import msgspec
 
 from ringline.conversations.insights import prompts, windows
-from ringline.conversations.insights.answers import BadAnswer, Fits, checked, schema_text
+from ringline.conversations.insights.answers import BadAnswer, checked, schema_text
 from ringline.conversations.insights.ports import Model
+from ringline.inference.cards import ModelCard
 from ringline.inference.chat import ChatRequest, JsonSchema, Message, Sampling
 from ringline.inference.errors import GuideBroken
 from ringline.store.insights import Insight
@@ -65,15 +66,13 @@ class Generator:
     """Asks one model on behalf of one account."""
 
     def __init__(
-        self, model: Model, name: str, account_id: str, *, fits: Fits, count: windows.Count = windows.estimate
+        self, model: Model, card: ModelCard, account_id: str, *, count: windows.Count = windows.estimate
     ) -> None:
-        """`name` is the model's, empty for the default one; raises `UnknownModel`."""
         self._model = model
-        self._name = name
+        self._name = card.id
         self._account_id = account_id
-        self._fits = fits
         self._count = count
-        self._context = model.card(name).context or UNKNOWN_CONTEXT
+        self._context = card.context or UNKNOWN_CONTEXT
         self._answer = min(MOST_ANSWER, self._context // 4)
 
     async def read(
@@ -113,14 +112,14 @@ class Generator:
         for attempt in range(ATTEMPTS):
             try:
                 said = await self._ask(messages, schema, self._answer, attempt)
-                return checked(said, schema, self._fits)
+                return checked(said, schema)
             except (BadAnswer, GuideBroken) as error:
                 wrong = str(error)
         raise BadAnswer(f"{question.insight.name}: {wrong}")
 
     async def _ask(self, messages: tuple[Message, ...], schema: str | None, most: int, attempt: int) -> str:
         sampling = Sampling(temperature=0.0 if attempt == 0 else 0.7, max_tokens=most, seed=attempt)
-        guide = None if schema is None else JsonSchema(schema)
+        guide = None if schema is None else JsonSchema(schema, strict=False)
         done = await self._model.complete(
             ChatRequest(self._name, messages, sampling, guide=guide, account_id=self._account_id)
         )

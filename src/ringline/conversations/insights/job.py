@@ -7,12 +7,12 @@ import msgspec
 import sqlalchemy as sa
 
 from ringline.conversations.insights import transcript, variables
-from ringline.conversations.insights.answers import BadAnswer, Fits, groupable
+from ringline.conversations.insights.answers import BadAnswer, groupable
 from ringline.conversations.insights.generation import Generator, Notes, Question
 from ringline.conversations.insights.intake import KIND, group_of_run
 from ringline.conversations.insights.ports import Model, Tell
 from ringline.core.clock import Clock
-from ringline.inference.errors import EngineRefused, InferenceError, UnknownModel, Unsupported
+from ringline.inference.errors import EngineRefused, InferenceError, Unsupported
 from ringline.jobs.run import JobFailed, Run
 from ringline.jobs.runner import Jobs
 from ringline.store import conversations, insight_runs
@@ -25,8 +25,8 @@ from ringline.workers import Busy
 MAX_ATTEMPTS = 10
 """With the pauses between them, about ten minutes for an engine to come back."""
 
-PERMANENT = (BadAnswer, UnknownModel, Unsupported, EngineRefused)
-"""Asking again would bring the same."""
+PERMANENT = (BadAnswer, Unsupported, EngineRefused)
+"""Asking again would bring the same. An unknown model may be one whose engine is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,12 @@ class Work:
 class InsightJob:
     """Does runs; the job's argument is a run's id."""
 
-    def __init__(
-        self, store: Store, clock: Clock, model: Model, tell: Tell, *, fits: Fits, model_name: str
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, model: Model, tell: Tell, *, model_name: str) -> None:
         """`model_name` is the model that is asked, empty for the default one."""
         self._store = store
         self._clock = clock
         self._model = model
         self._tell = tell
-        self._fits = fits
         self._model_name = model_name
 
     def register(self, jobs: Jobs) -> None:
@@ -98,7 +95,7 @@ class InsightJob:
         known = {result.insight_id for result in work.run.results}
         if known.issuperset(one.insight.id for one in questions):
             return []
-        generator = Generator(self._model, self._model_name, work.run.account_id, fits=self._fits)
+        generator = Generator(self._model, await self._model.find(self._model_name), work.run.account_id)
         notes = msgspec.convert(job.checkpoint or {}, Notes)
         reading = await generator.read(work.lines, questions, notes, _keeper(job))
         wrong = []
