@@ -12,13 +12,16 @@ from ringline.api.app import build_app
 from ringline.api.buckets import Buckets
 from ringline.api.ports import ApiDeps, ApiSettings, Health, Registration
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
+from ringline.conversations.insights.intake import Intake
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard, Policy
 from ringline.core.settings import Settings
+from ringline.finetune.service import FineTuning
 from ringline.inference.embedding import Embedder
 from ringline.inference.service import Inference
 from ringline.jobs.runner import Jobs
+from ringline.node.finetune import make_training
 from ringline.node.inference import make_client, make_inference
 from ringline.node.reports import Meter
 from ringline.reports.stt import Price, SttReports
@@ -95,6 +98,7 @@ class House:
     reports: SttReports = field(init=False)
     inference: Inference = field(init=False)
     """Without any engine; tests put one in that has some."""
+    training: FineTuning = field(init=False)
     jobs: Jobs = field(init=False)
     """Not started: what is queued can be seen in the store; tests register the kinds they need."""
 
@@ -105,6 +109,14 @@ class House:
         self.inference = make_inference(
             Settings(data=self.folder), self.clock, self.ids, make_client(), Meter(self.usage, self.clock)
         )
+        self.training = make_training(
+            *(Settings(data=self.folder), self.store, self.clock, self.ids),
+            node="test",
+            buckets=Buckets(self.store, self.objects, self.clock, self.ids),
+            inference=self.inference,
+            note=Meter(self.usage, self.clock).training,
+            http=make_client(),
+        ).service
         self.reports = SttReports(
             *(self.store, self.objects, self.jobs, self.usage),
             clock=self.clock,
@@ -129,6 +141,8 @@ class House:
                 reports=self.reports,
                 embedder=self.embedder,
                 inference=self.inference,
+                training=self.training,
+                insights=Intake(self.store, self.jobs, self.clock, self.ids, default_group="default"),
                 clock=self.clock,
                 ids=self.ids,
                 registry=CollectorRegistry(),

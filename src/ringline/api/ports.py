@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from ringline.api.buckets import Buckets
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
+from ringline.conversations.insights.intake import Intake
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.net import Guard
+from ringline.finetune.service import FineTuning
 from ringline.inference.embedding import Embedder
 from ringline.inference.service import Inference
 from ringline.jobs.runner import Jobs
@@ -105,6 +107,8 @@ class ApiDeps:
     reports: SttReports
     embedder: Embedder
     inference: Inference
+    training: FineTuning
+    insights: Intake
     clock: Clock
     ids: Ids
     registry: CollectorRegistry
