@@ -1,5 +1,85 @@
-"""Buckets over JSON (spec ai-api §12)."""
+"""Buckets over JSON (spec ai-api §12): links to objects, and how much a bucket holds. All else is S3."""
 
-from fastapi import APIRouter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, TypeVar
+from urllib.parse import quote
 
-router = APIRouter(tags=["storage"])
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request
+
+from ringline.api import errors
+from ringline.api.auth import unauthenticated
+from ringline.api.context import ACCOUNT, Context, context
+from ringline.api.models.buckets import Content, Extents, ExtentView, PresignedUrlBody, PresignedUrlView
+from ringline.api.paging import Meta, Page
+from ringline.api.s3.app import PREFIX
+from ringline.core.errors import ApiError
+from ringline.storage.s3 import auth
+from ringline.storage.s3.auth import Grant
+from ringline.storage.s3.errors import S3Error
+from ringline.storage.s3.request import Target, is_bucket_name, parse_target
+from ringline.store import buckets
+
+router = APIRouter(prefix="/storage/buckets", tags=["storage"])
+
+KB = 1024
+T = TypeVar("T")
+
+
+async def member(request: Request) -> Context:
+    """The context of a request with a key: beside these paths lie the download links, which need none."""
+    if ACCOUNT not in request.scope:
+        raise unauthenticated()
+    return await context(request)
+
+
+Member = Annotated[Context, Depends(member)]
+
+
+@router.post("/{bucket_name}/{object_name:path}/presigned_url")
+async def presign_object(
+    ctx: Member, bucket_name: str, object_name: str, body: PresignedUrlBody, request: Request
+) -> Content:
+    """A link with which anybody can GET or PUT one object until it is over."""
+    target = _target(request)
+    await _of_bucket(ctx, buckets.find, target.bucket)
+    expires_at = (ctx.deps.clock.utc() + timedelta(seconds=body.ttl)).replace(microsecond=0)
+    grant = Grant(ctx.account_id, target.bucket, target.key, int(expires_at.timestamp()))
+    token = auth.seal(ctx.deps.link_secret, grant)
+    base = ctx.deps.settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    path = quote(f"{target.bucket}/{target.key}", safe="/-_.~")
+    url = f"{base}{PREFIX}/{path}?X-AMZ-Security-Token={token}"
+    return Content(content=PresignedUrlView(token=token, expires_at=expires_at, presigned_url=url))
+
+
+@router.get("/{bucket_name}/usage/storage")
+async def bucket_usage(ctx: Member, bucket_name: str) -> Extents:
+    """How many objects a bucket has, and their bytes."""
+    extent = await _of_bucket(ctx, buckets.extent, bucket_name)
+    view = ExtentView(
+        num_objects=extent.objects,
+        size=extent.size_bytes,
+        size_kb=-(-extent.size_bytes // KB),
+        timestamp=ctx.deps.clock.utc(),
+    )
+    return Extents(data=[view], meta=Meta.of(Page(), 1))
+
+
+def _target(request: Request) -> Target:
+    # The path as it was sent: in the decoded one a key's own %2F and an encoded slash are the same.
+    raw: bytes = request.scope["raw_path"]
+    path = raw.partition(b"/storage/buckets")[2].removesuffix(b"/presigned_url")
+    try:
+        return parse_target(path, b"")
+    except S3Error as reason:
+        raise ApiError(422, errors.problem("10015", str(reason))) from reason
+
+
+async def _of_bucket(ctx: Context, fn: Callable[[sa.Connection, str, str], T], bucket_name: str) -> T:
+    try:
+        if is_bucket_name(bucket_name):
+            return await ctx.read(fn, ctx.account_id, bucket_name)
+    except buckets.NoSuchBucket:
+        pass
+    raise errors.not_found("The bucket")
