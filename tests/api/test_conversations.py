@@ -1,5 +1,6 @@
 """Conversations over the wire (spec ai-api §5.1–5.3)."""
 
+import json
 import uuid
 
 import httpx
@@ -204,7 +205,7 @@ async def test_a_wrong_message_is_refused(
     api: httpx.AsyncClient, body: object, code: str, pointer: str
 ) -> None:
     made = await make(api)
-    refused = await api.post(f"/ai/conversations/{made}/message", json=body)
+    refused = await api.post(f"/ai/conversations/{made}/message", content=json.dumps(body))
     told = await problem(refused, 422)
     assert told["code"] == code
     assert str(told["pointer"]).startswith(pointer)
