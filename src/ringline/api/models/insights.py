@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ringline.api.models.base import Body, View
 from ringline.api.models.fields import OptionalUrl, mistake
+from ringline.inference.guided.check import read, schema_check
+from ringline.inference.guided.errors import BadGuide
 from ringline.store.insight_runs import InsightRun, RunStatus
 from ringline.store.insights import Insight, InsightGroup, InsightType
 
@@ -24,10 +26,10 @@ def _schema(value: dict[str, Any] | str) -> dict[str, Any] | str | None:
     if len(text) > MAX_SCHEMA:
         raise mistake("10015", f"json_schema may have {MAX_SCHEMA} characters at most.")
     try:
-        parsed = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise mistake("10015", f"json_schema is not JSON: {error}.") from error
-    if not isinstance(parsed, dict):
+        schema_check(text, "json_schema")
+    except BadGuide as error:
+        raise mistake("10015", f"{error}.") from error
+    if not isinstance(read(text), dict):
         raise mistake("10015", "json_schema must be a JSON object.")
     return value
 
@@ -158,6 +160,14 @@ class GroupView(View):
     def of(cls, group: InsightGroup) -> "GroupView":
         """The view of a group."""
         return cls.model_validate(group)
+
+
+class AggregateRow(View):
+    """A count, and beside it the members that were counted by."""
+
+    model_config = ConfigDict(extra="allow")
+
+    record_count: int
 
 
 class ResultView(View):

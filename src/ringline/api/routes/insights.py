@@ -1,27 +1,47 @@
 """Insights, their groups and results (spec ai-api §5.4–5.6)."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ringline.api import errors
 from ringline.api.context import Ctx
 from ringline.api.models.insights import (
+    AggregateRow,
     GroupCreate,
     GroupUpdate,
     GroupView,
     InsightCreate,
     InsightUpdate,
     InsightView,
+    RunRequest,
+    RunView,
 )
 from ringline.api.paging import Data, Listing, Meta, Page
-from ringline.store import insights
+from ringline.conversations.filters import BadFilter
+from ringline.conversations.insights import aggregates
+from ringline.conversations.insights.intake import NoConversation, NoGroup, NotAsked
+from ringline.core.errors import ApiError
+from ringline.store import conversations, insight_runs, insights
 from ringline.store.insights import Insight, InsightGroup
 
 router = APIRouter(prefix="/ai/conversations", tags=["insights"])
+
+COUNTED: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in {
+            "group_by": "Members of the results and metadata keys, as `score,metadata.assistant_id`.",
+            "show": "More of these; results that lack one are counted too.",
+            "insight_id": "Only this insight.",
+            "created_at": "As `gte.2025-01-01T00:00:00Z`; several must all hold.",
+            "metadata.assistant_id": "As `eq.assistant-1`; any key, also as `metadata[KEY]`.",
+        }.items()
+    ]
+}
 
 Number = Annotated[
     int, Query(alias="page[number]", ge=0, le=1_000_000, description="Which page, from 1; 0 is 1.")
@@ -35,7 +55,16 @@ async def _page(number: Number = 1, size: Size = 20) -> Page:
     return Page(max(1, number), size)
 
 
+async def _counting(request: Request) -> aggregates.Aggregation:
+    try:
+        return aggregates.parse(request.query_params.multi_items())
+    except BadFilter as wrong:
+        problem = errors.problem("10031", f"{wrong.detail}.", parameter=wrong.parameter[: errors.SHOWN])
+        raise ApiError(422, problem) from wrong
+
+
 PageQuery = Annotated[Page, Depends(_page)]
+Counting = Annotated[aggregates.Aggregation, Depends(_counting)]
 
 
 def _meta(page: Page, total: int) -> Meta:
@@ -140,6 +169,41 @@ async def unassign_insight(ctx: Ctx, group_id: UUID, insight_id: UUID) -> None:
     """Take an insight out of a group; one that is not in it stays out."""
     if not await ctx.write(insights.unassign, ctx.account_id, str(group_id), str(insight_id)):
         raise errors.not_found("The insight or its group")
+
+
+@router.get("/conversation-insights/aggregates", openapi_extra=COUNTED)
+async def count_insights(ctx: Ctx, asked: Counting) -> Data[list[AggregateRow]]:
+    """How many insights say what: results counted by their members and by the conversations' metadata."""
+    rows = await ctx.read(aggregates.count, ctx.account_id, asked)
+    return Data(data=[AggregateRow.model_validate(row) for row in rows])
+
+
+@router.get("/{conversation_id}/conversations-insights")
+async def list_runs(ctx: Ctx, conversation_id: UUID, page: PageQuery) -> Listing[RunView]:
+    """What was found in a conversation, newest first."""
+    if await ctx.read(conversations.find, ctx.account_id, str(conversation_id)) is None:
+        raise errors.not_found("The conversation")
+    found, total = await ctx.read(
+        insight_runs.page, ctx.account_id, str(conversation_id), limit=page.size, offset=page.offset
+    )
+    return Listing(data=[RunView.of(one) for one in found], meta=_meta(page, total))
+
+
+@router.post("/{conversation_id}/conversations-insights")
+async def generate_insights(
+    ctx: Ctx, conversation_id: UUID, body: RunRequest = RunRequest()
+) -> Data[RunView]:
+    """Generate insights of a conversation as it is now: once, and again where that failed."""
+    group_id = str(body.insight_group_id) if body.insight_group_id else None
+    try:
+        run = await ctx.deps.insights.request(ctx.account_id, str(conversation_id), group_id)
+    except NoConversation as wrong:
+        raise errors.not_found("The conversation") from wrong
+    except NoGroup as wrong:
+        raise errors.invalid("10017", "/insight_group_id", str(wrong)) from wrong
+    except NotAsked as wrong:
+        raise ApiError(422, errors.problem("10027", str(wrong))) from wrong
+    return Data(data=RunView.of(run))
 
 
 def _known(members: Sequence[Insight | None]) -> tuple[Insight, ...]:
