@@ -1,12 +1,14 @@
-"""For those who test voice apps: virtual phone, webhook inbox, running server, pytest plugin."""
+"""For those who test voice apps: phone, webhook inbox, scripted engine, running server, pytest plugin."""
 
 from ringline.testing.app import App, Inbox, InboxError, Received, StreamSocket
+from ringline.testing.engine import Engine, Reply
 from ringline.testing.heard import Heard, Likeness, Span, tone, wav
 from ringline.testing.phone import Phone, PhoneCall, PhoneError
 from ringline.testing.server import Server, ServerError
 
 __all__ = [
     "App",
+    "Engine",
     "Heard",
     "Inbox",
     "InboxError",
@@ -15,6 +17,7 @@ __all__ = [
     "PhoneCall",
     "PhoneError",
     "Received",
+    "Reply",
     "Server",
     "ServerError",
     "Span",
