@@ -26,6 +26,8 @@ CHARACTERS_PER_TOKEN = 4
 """Of plain English; only to tell how much work waits, the tokenizer counts what is billed."""
 MOST_CHARACTERS_PER_TOKEN = 128
 """A longer text cannot fit (WordPiece makes one token of 100 characters at most): the child is spared it."""
+TOO_LONG = "context_length_exceeded"
+"""OpenAI's code for it."""
 SPECIAL = 2
 """Tokens that are put around a text."""
 
@@ -111,7 +113,7 @@ class LocalEmbeddings:
                 f"{request.dimensions}.",
                 "dimensions",
             )
-        cut = model.context if request.cut == CUT_TO_CONTEXT else request.cut or 0
+        cut = model.context if request.cut == CUT_TO_CONTEXT else min(request.cut or 0, model.context)
         inputs = [self._bounded(place, one, cut) for place, one in enumerate(request.inputs)]
         vectors = np.empty((len(inputs), model.dimensions), np.float32)
         done = asyncio.get_running_loop().create_future()
@@ -129,7 +131,7 @@ class LocalEmbeddings:
         context = self._model.context
         most = context * MOST_CHARACTERS_PER_TOKEN if isinstance(one, str) else context
         if len(one) > most and not cut:
-            raise _refused(place, too_long(_estimate(one), context))
+            raise _refused(place, too_long(_estimate(one), context), TOO_LONG)
         return one[:most] if isinstance(one, str) else list(one[:most])
 
     # ------------------------------------------------------------------ batches
@@ -180,7 +182,8 @@ class LocalEmbeddings:
             raise ProtocolError(f"vectors of shape {rows.shape} for {len(batch)} texts")
         for place, (pending, piece) in enumerate(zip(asked, batch, strict=True)):
             if reason := answer.refused.get(place):
-                _fail(pending, _refused(piece.index, reason))
+                code = TOO_LONG if answer.tokens[place] > self._model.context else None
+                _fail(pending, _refused(piece.index, reason, code))
                 continue
             pending.vectors[piece.index] = rows[place]
             pending.tokens += answer.tokens[place]
@@ -193,10 +196,8 @@ def _estimate(one: Input) -> int:
     return len(one) // CHARACTERS_PER_TOKEN + SPECIAL if isinstance(one, str) else len(one)
 
 
-def _refused(place: int, reason: str) -> EngineRefused:
-    return EngineRefused(
-        400, f"input {place} cannot be embedded: {reason}.", "input", "context_length_exceeded"
-    )
+def _refused(place: int, reason: str, code: str | None) -> EngineRefused:
+    return EngineRefused(400, f"input {place} cannot be embedded: {reason}.", "input", code)
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

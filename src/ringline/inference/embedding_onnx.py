@@ -57,7 +57,7 @@ class OnnxEmbeddings:
         ids = self._ids(job.inputs)
         refused: dict[int, str] = {}
         for place, (asked, cut) in enumerate(zip(job.inputs, job.cut, strict=True)):
-            limit = min(cut, self._settings.context) if cut else self._settings.context
+            limit = cut or self._settings.context
             if not isinstance(asked, str) and (reason := self._unknown(asked)):
                 refused[place] = reason
             elif len(ids[place]) > limit and not cut:
