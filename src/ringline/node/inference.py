@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def _embed(model: Model, folder: Path, one: InferenceSettings) -> Embedded:
         id=model.name,
         task=Task.CHAT,
         dialect=Dialect.LLAMA_CPP,
-        capabilities=BY_DIALECT[Dialect.LLAMA_CPP],
+        capabilities=replace(BY_DIALECT[Dialect.LLAMA_CPP], thinking=False),
         context=context,
         max_completion=context // 4,
         created=int(weights.stat().st_mtime),
