@@ -1,5 +1,77 @@
 """Chat completions (spec ai-api §2)."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ringline.api import ai_errors
+from ringline.api.context import Context, Ctx
+from ringline.api.event_stream import EventStream
+from ringline.api.leaving import ClientGone, unless_gone
+from ringline.api.models.chat import ChatBody
+from ringline.api.models.chat_answer import DONE, ChatCompletionView, Events, broken_off, whole
+from ringline.api.turns import Turn
+from ringline.core import log
+from ringline.inference.chat import ChatRequest, Usage
+from ringline.inference.collecting import Collector
+from ringline.inference.errors import InferenceError
+from ringline.workers import Busy
 
 router = APIRouter(tags=["chat"])
+
+logger = log.get("api")
+
+CLIENT_CLOSED = 499
+"""Seen in metrics only: nobody is left to read it."""
+
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A completion; with `stream` its chunks as server-sent events.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post("/chat/completions", response_model=ChatCompletionView, responses=STREAMED)
+@router.post("/ai/chat/completions", response_model=ChatCompletionView, responses=STREAMED)
+@router.post("/ai/openai/chat/completions", response_model=ChatCompletionView, responses=STREAMED)
+async def create_chat_completion(ctx: Ctx, request: Request, body: ChatBody) -> Response:
+    """Ask a model; whole, or as events with `stream`."""
+    asked = body.request(ctx.account_id)
+    turn = await Turn.begin(ctx, body)
+    if body.stream:
+        return EventStream(_events(ctx, asked, turn, tells_usage=body.stream_options.include_usage))
+    try:
+        completion = await unless_gone(request.receive, ctx.deps.inference.complete(asked))
+    except ClientGone:
+        return Response(status_code=CLIENT_CLOSED)
+    await turn.end(completion)
+    return Response(whole(completion), media_type="application/json")
+
+
+async def _events(
+    ctx: Context, asked: ChatRequest, turn: Turn, *, tells_usage: bool
+) -> AsyncGenerator[bytes, None]:
+    card = await ctx.deps.inference.find(asked.model)
+    named = (f"chatcmpl-{ctx.deps.ids.token(18)}", int(ctx.deps.clock.utc().timestamp()), card.id)
+    events, collector = Events(*named, tells_usage=tells_usage), Collector()
+    begun = False
+    async with aclosing(ctx.deps.inference.stream(asked)) as pieces:
+        try:
+            async for piece in pieces:
+                if turn.is_kept:
+                    collector.add(piece)
+                    if isinstance(piece, Usage):
+                        await turn.end(collector.completion(*named))
+                if event := events.write(piece):
+                    begun = True
+                    yield event
+        except (InferenceError, Busy) as error:
+            if not begun:
+                raise
+            logger.warning("a stream broke off", model=card.id, reason=str(error))
+            yield broken_off(ai_errors.openai_error(ai_errors.refusal(error)))
+            return
+    yield DONE

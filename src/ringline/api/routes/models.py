@@ -2,4 +2,25 @@
 
 from fastapi import APIRouter
 
+from ringline.api.context import Ctx
+from ringline.api.models.ai_models import ModelList, ModelView
+
 router = APIRouter(tags=["models"])
+
+
+@router.get("/models")
+@router.get("/ai/models")
+@router.get("/ai/openai/models")
+async def list_models(ctx: Ctx) -> ModelList:
+    """The models that can be asked now."""
+    cards = (*ctx.deps.inference.models(), *ctx.deps.embedder.models())
+    return ModelList(data=[ModelView.of(card) for card in cards])
+
+
+@router.get("/models/{id:path}")
+@router.get("/ai/models/{id:path}")
+@router.get("/ai/openai/models/{id:path}")
+async def retrieve_model(ctx: Ctx, id: str) -> ModelView:
+    """One model, by its id or an alias."""
+    embedding = next((card for card in ctx.deps.embedder.models() if card.id == id), None)
+    return ModelView.of(embedding or await ctx.deps.inference.find(id))
