@@ -32,6 +32,7 @@ class CommandTrainer:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = tuple(arguments)
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def train(self, task: Task) -> AsyncGenerator[Piece, None]:
         """See `Trainer`."""
@@ -46,7 +47,7 @@ class CommandTrainer:
                 piece = read_piece(line)
                 ended = isinstance(piece, Finished | Refused)
                 if ended:
-                    await _end(process)  # it has said its last word: what it wrote must be whole now
+                    await self._end(process)  # it has said its last word: what it wrote must be whole now
                 yield piece
                 if ended:
                     return
@@ -57,7 +58,7 @@ class CommandTrainer:
             )
         finally:
             if not ended:
-                await _end(process, at_once=True)
+                await self._end(process, at_once=True)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -65,7 +66,15 @@ class CommandTrainer:
         """The program has ended with `train`."""
 
     async def stop(self) -> None:
-        """Nothing lives on between jobs."""
+        """Wait for the programs that were told to leave."""
+        await asyncio.gather(*self._ending)
+
+    async def _end(self, process: asyncio.subprocess.Process, *, at_once: bool = False) -> None:
+        """Wait for the program, which `at_once` is told to leave; whoever cancels us does not stop that."""
+        ending = asyncio.create_task(_ended(process, at_once=at_once), name=f"end of {process.pid}")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
 
     async def _launch(self, task: Task, file: Path) -> asyncio.subprocess.Process:
         named = {
@@ -119,8 +128,8 @@ async def _keep_last(stream: asyncio.StreamReader | None, lines: deque[str]) -> 
         lines.append(rest.decode(errors="replace")[:500])
 
 
-async def _end(process: asyncio.subprocess.Process, *, at_once: bool = False) -> None:
-    """Wait for the program, which `at_once` is told to leave; by force when it takes too long."""
+async def _ended(process: asyncio.subprocess.Process, *, at_once: bool) -> None:
+    """Wait for the end, by force when it takes too long."""
     if at_once:
         _signal(process, signal.SIGTERM)
     try:

@@ -183,16 +183,17 @@ class FineTuneJobs:
         except RinglineError as error:
             raise TrainingError(f"trained, but the adapter cannot be served: {error}") from error
         now = self._clock.utc()
+        told = self._event(one.id, "info", f"Finished: the model answers as {one.id}.")
         await self._change(
             one.id,
             Event.SUCCEEDED,
+            told,
             trained_tokens=piece.tokens,
             finished_at=now,
             estimated_finish=None,
         )
         seconds = (now - (one.started_at or one.created_at)).total_seconds()
         self._note(one.account_id, task.model, piece.tokens, seconds, source=one.id)
-        await self._tell(one.id, "info", f"Finished: the model answers as {one.id}.")
         for path in (task.data, task.state):
             await asyncio.to_thread(Path(path).unlink, missing_ok=True)
 
@@ -201,20 +202,22 @@ class FineTuneJobs:
         await asyncio.to_thread(shutil.rmtree, self._folder / id, ignore_errors=True)
 
     async def _failed(self, one: Training, reason: str, parameter: str | None) -> JobFailed:
+        await asyncio.to_thread(shutil.rmtree, self._folder / one.id, ignore_errors=True)
         with contextlib.suppress(IllegalMove):  # cancelled meanwhile: that is how it ended then
             await self._change(
                 one.id,
                 Event.FAILED,
+                self._event(one.id, "error", f"Failed: {reason}"),
                 error=reason,
                 error_parameter=parameter,
                 finished_at=self._clock.utc(),
                 estimated_finish=None,
             )
-            await self._tell(one.id, "error", f"Failed: {reason}")
-        await asyncio.to_thread(shutil.rmtree, self._folder / one.id, ignore_errors=True)
         return JobFailed(reason)
 
-    async def _change(self, id: str, event: Event | None, **values: Any) -> None:
+    async def _change(
+        self, id: str, event: Event | None, told: TrainingEvent | None = None, **values: Any
+    ) -> None:
         """Raises `IllegalMove` when the job has been cancelled."""
 
         def changed(current: Training) -> Training:
@@ -223,7 +226,7 @@ class FineTuneJobs:
                 raise IllegalMove(status, Event.STARTED)
             return replace(current, status=status if event is None else move(status, event), **values)
 
-        await self._store.tx(training.revise, id, changed)
+        await self._store.tx(training.revise, id, changed, *([told] if told else []))
 
     async def _tell(
         self,
@@ -233,7 +236,17 @@ class FineTuneJobs:
         type: EventType = "message",
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        event = TrainingEvent(
+        await self._store.tx(training.add_event, self._event(id, level, message, type, data))
+
+    def _event(
+        self,
+        id: str,
+        level: Level,
+        message: str,
+        type: EventType = "message",
+        data: Mapping[str, Any] | None = None,
+    ) -> TrainingEvent:
+        return TrainingEvent(
             id=self._ids.uuid(),
             training_id=id,
             created_at=self._clock.utc(),
@@ -242,7 +255,6 @@ class FineTuneJobs:
             message=message,
             data=data,
         )
-        await self._store.tx(training.add_event, event)
 
     def _adapter(self, id: str) -> Path:
         return self._folder / id / "adapter.gguf"
