@@ -22,6 +22,7 @@ from ringline.store.tables import deliveries
 from ringline.store.tables import events as event_table
 from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import StateChanged, WebhookQueued
+from ringline.webhooks.outbox import Lease, QueuedEvent
 
 pytestmark = pytest.mark.unit
 
@@ -41,8 +42,41 @@ def a_leg() -> Leg:
     return Leg(facts, State.PARKED)
 
 
+class Counter:
+    """A desk that takes what it is told to."""
+
+    def __init__(self, lease: Lease | None = None) -> None:
+        self.lease = lease
+        self.taken: list[str] = []
+
+    def offer(self, event: QueuedEvent) -> Lease | None:
+        return self.lease
+
+    def take(self, event: QueuedEvent) -> None:
+        self.taken.append(event.event_type)
+
+
+def a_ledger(store: Store, seed: int = 1, lease: Lease | None = None) -> StoreLedger:
+    return StoreLedger(store, Ids.seeded(seed), "node", Counter(lease))
+
+
+async def test_what_is_leased_is_handed_over_once_it_is_kept(store: Store) -> None:
+    desk, leg = Counter(Lease("node", NOW.utc)), a_leg()
+    ledger = StoreLedger(store, Ids.seeded(1), "node", desk)
+    initiated = events.initiated(leg, NOW)
+    assert initiated is not None
+    await ledger.commit(leg, NOW, [StateChanged("parked")], [initiated.payload])
+    assert desk.taken == ["call.initiated"]
+    owner = await store.read(lambda conn: conn.execute(sa.select(deliveries.c.lease_owner)).scalars().all())
+    assert owner == ["node"]
+    twin = StoreLedger(store, Ids.seeded(2), "node", desk)
+    with pytest.raises(sa.exc.IntegrityError):
+        await twin.commit(leg, NOW, [StateChanged("parked")], [initiated.payload])
+    assert desk.taken == ["call.initiated"], "nothing was kept, so nothing is sent"
+
+
 async def test_entries_events_and_row_are_one(store: Store) -> None:
-    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    ledger, leg = a_ledger(store), a_leg()
     initiated = events.initiated(leg, NOW)
     await ledger.commit(leg, NOW, [StateChanged("parked")], [initiated.payload])  # type: ignore[union-attr]
     leg.state = State.ANSWERED
@@ -69,9 +103,9 @@ async def test_entries_events_and_row_are_one(store: Store) -> None:
 
 
 async def test_a_commit_that_fails_leaves_nothing_and_can_be_repeated(store: Store) -> None:
-    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    ledger, leg = a_ledger(store), a_leg()
     await ledger.commit(leg, NOW, [StateChanged("parked")], [])
-    twin = StoreLedger(store, Ids.seeded(2), "node")
+    twin = a_ledger(store, 2)
     with pytest.raises(sa.exc.IntegrityError):
         await twin.commit(leg, NOW, [StateChanged("parked")], [])
     await ledger.commit(leg, NOW, [StateChanged("answered")], [])
@@ -79,7 +113,7 @@ async def test_a_commit_that_fails_leaves_nothing_and_can_be_repeated(store: Sto
 
 
 async def test_an_ended_leg_is_no_longer_alive_and_may_still_take_notes(store: Store) -> None:
-    ledger, leg = StoreLedger(store, Ids.seeded(1), "node"), a_leg()
+    ledger, leg = a_ledger(store), a_leg()
     await ledger.commit(leg, NOW, [StateChanged("parked")], [])
     leg.state, leg.ended, leg.end = State.ENDED, NOW, End("user_busy", "callee", "486")
     await ledger.commit(leg, NOW, [StateChanged("ended")], [])

@@ -106,8 +106,8 @@ async def test_a_lease_runs_out_unless_it_is_renewed(store: Store, clock: Virtua
         deliveries.claim, owner="n1", now=clock.utc(), until=clock.utc() + MINUTE, limit=1, without=()
     )
     clock.advance(50)
-    await store.tx(deliveries.renew, [row.seq], owner="n2", until=clock.utc() + 5 * MINUTE)  # not his
-    await store.tx(deliveries.renew, [row.seq], owner="n1", until=clock.utc() + MINUTE)
+    await store.tx(deliveries.renew, [row.id], owner="n2", until=clock.utc() + 5 * MINUTE)  # not his
+    await store.tx(deliveries.renew, [row.id], owner="n1", until=clock.utc() + MINUTE)
     clock.advance(50)
     assert await claimed(store, clock, "n2") == []
     clock.advance(50)

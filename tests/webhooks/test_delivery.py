@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import msgspec
@@ -38,12 +38,14 @@ class Office:
     ids: Ids
     app: App
     delivery: Delivery
+    handed: bool = False
+    """Whether events are leased in their own transaction and handed over, instead of claimed."""
 
-    async def queue(
+    def event(
         self, *, to: Target | None = None, leg: str | None = "leg", kind: str = "call.answered"
     ) -> QueuedEvent:
         target = to or Target(url=f"{self.app.url}/hook", timeout_ms=20_000)
-        event = QueuedEvent(
+        return QueuedEvent(
             self.ids.uuid(),
             "account",
             kind,
@@ -52,7 +54,15 @@ class Office:
             (target,),
             leg_id=leg,
         )
-        await self.store.tx(queue_event, event)
+
+    async def queue(
+        self, *, to: Target | None = None, leg: str | None = "leg", kind: str = "call.answered"
+    ) -> QueuedEvent:
+        event = self.event(to=to, leg=leg, kind=kind)
+        lease = self.delivery.offer(event) if self.handed else None
+        await self.store.tx(queue_event, event, lease)
+        if lease is not None:
+            self.delivery.take(event)
         return event
 
     async def row(self, event: QueuedEvent) -> Row:
@@ -101,11 +111,19 @@ async def app() -> AsyncIterator[App]:
     await one.stop()
 
 
-@pytest.fixture
-async def office(sqlite_store: Store, clock: VirtualClock, ids: Ids, app: App) -> AsyncIterator[Office]:
-    one = Office(sqlite_store, clock, ids, app, None)  # type: ignore[arg-type]  # it needs the office itself
+@pytest.fixture(params=["claimed", "handed over"])
+async def office(
+    request: pytest.FixtureRequest, sqlite_store: Store, clock: VirtualClock, ids: Ids, app: App
+) -> AsyncIterator[Office]:
+    one = Office(sqlite_store, clock, ids, app, None, request.param == "handed over")  # type: ignore[arg-type]  # it needs the office itself
+    await sqlite_store.tx(signing_seed, "account", ids=ids, now=clock.utc())
     one.delivery = one.deliverer()
     one.delivery.start()
+
+    async def open_() -> bool:
+        return one.delivery.offer(one.event()) is not None
+
+    await one.until(open_)
     yield one
     await one.delivery.stop(0)
 
@@ -624,3 +642,35 @@ async def test_deliveries_are_listed_as_the_api_shows_them(office: Office) -> No
         deliveries.list_deliveries, "account", DeliveryFilter(state="delivered"), limit=20
     )
     assert (total, [one.event_id for one in found]) == (1, [event.id])
+
+
+async def test_a_full_deliverer_leaves_events_to_the_store_until_it_has_caught_up(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringline.webhooks.delivery.HELD_PER_ORIGIN", 4)
+    monkeypatch.setattr("ringline.webhooks.delivery.SLOTS", 1)
+    office.handed = True
+    gate = asyncio.Event()
+
+    async def after_the_gate(_heard: Heard) -> web.StreamResponse:
+        await gate.wait()
+        return web.Response()
+
+    office.app.answer = after_the_gate
+    waiting = [await office.queue(leg=f"leg{number}") for number in range(4)]
+    assert office.delivery.held == 4
+    late = office.event(leg="late")
+    assert office.delivery.offer(late) is None
+    gate.set()
+    for event in waiting:
+        assert (await office.settled(event)).state == "delivered"
+    await office.store.tx(queue_event, late)
+    assert (await office.settled(late)).state == "delivered"
+    assert office.delivery.offer(office.event()) is not None
+
+
+async def test_a_stranger_s_events_and_a_stopped_deliverer_s_are_queued(office: Office) -> None:
+    event = office.event()
+    assert office.delivery.offer(replace(event, account_id="unknown")) is None
+    await office.delivery.stop(0)
+    assert office.delivery.offer(event) is None

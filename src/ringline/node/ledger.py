@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from ringline.store.db import Store
 from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import AnyBody, Entry, WebhookQueued
 from ringline.webhooks import policy
-from ringline.webhooks.outbox import QueuedEvent, queue_event
+from ringline.webhooks.outbox import Lease, QueuedEvent, queue_event
 from ringline.webhooks.payloads import Payload, encode
 
 
@@ -25,11 +26,24 @@ class _Page:
     row: rows.Leg | None = None
 
 
+class Desk(Protocol):
+    """Who delivers what the ledger queues (`webhooks.delivery`)."""
+
+    def offer(self, event: QueuedEvent) -> Lease | None:
+        """The lease to queue it under, if it is to be handed over after the commit."""
+        ...
+
+    def take(self, event: QueuedEvent) -> None:
+        """The commit is done."""
+        ...
+
+
 class StoreLedger:
     """The ledger of one node, kept in the store."""
 
-    def __init__(self, store: Store, ids: Ids, node: str) -> None:
+    def __init__(self, store: Store, ids: Ids, node: str, desk: Desk) -> None:
         self._store = store
+        self._desk = desk
         self._ids = ids
         self._node = node
         self._pages: dict[str, _Page] = {}
@@ -52,7 +66,11 @@ class StoreLedger:
         first_event = page.seq + len(entries) + 1
         numbered = [replace(event, leg_seq=first_event + number) for number, event in enumerate(queued)]
         row = row_of(leg, self._node, hooks)
-        await self._store.tx(_write, row, page.row, written, numbered)
+        leased = [(event, self._desk.offer(event)) for event in numbered]
+        await self._store.tx(_write, row, page.row, written, leased)
+        for event, lease in leased:
+            if lease is not None:
+                self._desk.take(event)
         page.seq += len(bodies)
         page.row = row
 
@@ -120,12 +138,12 @@ def _write(
     row: rows.Leg,
     before: rows.Leg | None,
     entries: Sequence[Entry],
-    events: Sequence[QueuedEvent],
+    events: Sequence[tuple[QueuedEvent, Lease | None]],
 ) -> None:
     if before is None:
         rows.add_leg(conn, row)
     elif row != before:
         rows.save_leg(conn, row)
     timeline_log.append(conn, entries)
-    for event in events:
-        queue_event(conn, event)
+    for event, lease in events:
+        queue_event(conn, event, lease)

@@ -269,6 +269,7 @@ class Node:
             credentials=self._credential,
             settings=self._endpoint_settings(),
         )
+        self.delivery = Delivery(self.store, clock, settings.webhooks, guard=self.guard, ids=ids, node=NODE)
         self._make_ports()
         self.runner = Runner(
             clock=clock,
@@ -278,7 +279,7 @@ class Node:
                 players=self.players,
                 recorders=self.recorders,
                 streams=self.streams,
-                ledger=StoreLedger(self.store, ids, NODE),
+                ledger=StoreLedger(self.store, ids, NODE, self.delivery),
                 timers=LoopTimers(),
             ),
             limit=settings.calls.limit,
@@ -295,7 +296,6 @@ class Node:
             default_application=settings.sip.default_application,
             has_trunk=bool(settings.sip.trunk),
         )
-        self.delivery = Delivery(self.store, clock, settings.webhooks, guard=self.guard, ids=ids, node=NODE)
         self.retention = Retention(self.store, self.objects, clock, settings.timeline.retention_days)
         self.registry.register(
             RoomCounts(

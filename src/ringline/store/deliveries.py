@@ -18,7 +18,6 @@ _IS_PENDING = deliveries.c.state == sa.literal_column("'pending'")
 class Claimed:
     """A pending delivery that this node holds; `target`, `progress` as `webhooks.policy` wrote them."""
 
-    seq: int
     id: str
     account_id: str
     event_id: str
@@ -106,7 +105,6 @@ def claim(
         return []
     return [
         Claimed(
-            row.seq,
             row.id,
             row.account_id,
             row.event_id,
@@ -124,13 +122,13 @@ def claim(
     ]
 
 
-def renew(conn: sa.Connection, seqs: Collection[int], *, owner: str, until: datetime) -> None:
-    """Hold on to `seqs`, those of them that `owner` still has. What it lost sight of runs out."""
+def renew(conn: sa.Connection, ids: Collection[str], *, owner: str, until: datetime) -> None:
+    """Hold on to `ids`, those of them that `owner` still has. What it lost sight of runs out."""
     one = deliveries.c
-    rest = list(seqs)
+    rest = list(ids)
     while rest:
         group, rest = rest[:500], rest[500:]
-        held = deliveries.update().where(one.seq.in_(group), one.lease_owner == owner)
+        held = deliveries.update().where(one.id.in_(group), one.lease_owner == owner)
         conn.execute(held.values(lease_until=until))
 
 

@@ -90,6 +90,12 @@ def signing_seed(conn: sa.Connection, account_id: str, *, ids: Ids, now: datetim
     return _get_or_add(conn, query, signing_keys, fresh)
 
 
+def signing_seeds(conn: sa.Connection) -> dict[str, bytes]:
+    """The keys that there are, by account."""
+    one = signing_keys.c
+    return {row.account_id: bytes(row.seed) for row in conn.execute(sa.select(one.account_id, one.seed))}
+
+
 def server_secret(conn: sa.Connection, name: str, *, ids: Ids, now: datetime) -> bytes:
     """32 random bytes that all nodes share and that last; made now if there are none of that name."""
     one = server_secrets.c

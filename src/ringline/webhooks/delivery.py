@@ -1,8 +1,9 @@
 """Delivers what the outbox holds.
 
 Pending deliveries are claimed under a lease, which is renewed while the node lives and runs out when it does
-not; at a start the leases of the node's earlier life are dropped at once. Every attempt is kept, and the row
-says what comes next, before anything follows from it: a kill at any moment repeats an attempt at worst.
+not; at a start the leases of the node's earlier life are dropped at once. What the node queues itself it
+leases in the same transaction (`offer`, `take`), and so needs no second one to claim it. Every attempt is
+kept, and the row says what comes next, before anything follows from it: a kill repeats an attempt at worst.
 """
 
 import asyncio
@@ -25,11 +26,11 @@ from ringline.store import deliveries
 from ringline.store.db import Store
 from ringline.store.deliveries import Claimed
 from ringline.store.errors import StoreUnavailable
-from ringline.store.keys import signing_seed
+from ringline.store.keys import signing_seed, signing_seeds
 from ringline.webhooks import envelope
 from ringline.webhooks.envelope import Event
 from ringline.webhooks.lanes import Lanes
-from ringline.webhooks.outbox import TOPIC
+from ringline.webhooks.outbox import TOPIC, Lease, QueuedEvent, claimed
 from ringline.webhooks.policy import Final, Next, Progress, Target, after, origin
 from ringline.webhooks.sender import Answer, Sender
 from ringline.webhooks.signing import Signer
@@ -84,12 +85,14 @@ class Delivery:
         self._lanes = Lanes(order=settings.order, wait_ns=settings.order_wait_ms * MILLISECOND, slots=SLOTS)
         self._held: dict[str, _Held] = {}
         self._per_origin: Counter[str] = Counter()
+        self._behind: set[str] = set()  # origins that have a backlog in the store
         self._later: list[tuple[int, str]] = []  # (when, delivery): pauses between rounds
         self._signers: dict[str, Signer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._look_at = 0
         self._runner: asyncio.Task[None] | None = None
+        self._open = False
         self._stopping = False
         self._stopped = False
         self.counts: Counter[str] = Counter()
@@ -106,6 +109,28 @@ class Delivery:
         self._look_at = 0
         self._awake.set()
 
+    def offer(self, event: QueuedEvent) -> Lease | None:
+        """The lease under which this node takes the event's deliveries from its own commit; None: queue it.
+
+        What waits in the store must go first, so an origin with a backlog there gets no more by this way
+        until half of what is held has gone.
+        """
+        if not self._open or event.account_id not in self._signers:
+            return None
+        for target in event.targets:
+            if self._per_origin[target.origin] >= HELD_PER_ORIGIN:
+                self._behind.add(target.origin)
+            if target.origin in self._behind:
+                return None
+        return Lease(self._node, self._clock.utc() + LEASE)
+
+    def take(self, event: QueuedEvent) -> None:
+        """Deliver an event whose transaction, made under a lease of ours, is committed."""
+        for one in claimed(event):
+            self._take(_Held(one, one.target, one.progress))
+        self._pump()
+        self._awake.set()
+
     def start(self) -> None:
         """Begin to deliver, first of all what an earlier life of this node left."""
         self._runner = asyncio.create_task(self._run(), name="webhook delivery")
@@ -116,6 +141,7 @@ class Delivery:
         if runner is None:
             return
         self._stopping = True
+        self._open = False
         self.wake()
         await asyncio.wait([runner], timeout=drain_secs)
         self._stopped = True
@@ -137,7 +163,10 @@ class Delivery:
             try:
                 if not released:
                     await self._store.tx(deliveries.release, owner=self._node)
+                    for account_id, seed in (await self._store.read(signing_seeds)).items():
+                        self._signers[account_id] = Signer(seed)
                     released = True
+                    self._open = not self._stopping
                 if self._clock.now_ns() >= renew_at:
                     await self._renew()
                     renew_at = self._clock.now_ns() + RENEW_NS
@@ -171,20 +200,20 @@ class Delivery:
                 await self._awake.wait()
 
     async def _renew(self) -> None:
-        seqs = [held.claimed.seq for held in self._held.values()]
-        if seqs:
-            await self._store.tx(deliveries.renew, seqs, owner=self._node, until=self._clock.utc() + LEASE)
+        held = list(self._held)
+        if held:
+            await self._store.tx(deliveries.renew, held, owner=self._node, until=self._clock.utc() + LEASE)
 
     async def _claim(self) -> int:
         now = self._clock.utc()
         full = [name for name, count in self._per_origin.items() if count >= HELD_PER_ORIGIN]
-        claimed = await self._store.tx(
+        taken = await self._store.tx(
             deliveries.claim, owner=self._node, now=now, until=now + LEASE, limit=BATCH, without=full
         )
-        for account_id in {one.account_id for one in claimed} - self._signers.keys():
+        for account_id in {one.account_id for one in taken} - self._signers.keys():
             seed = await self._store.tx(signing_seed, account_id, ids=self._ids, now=now)
             self._signers[account_id] = Signer(seed)
-        for one in claimed:
+        for one in taken:
             try:
                 target = msgspec.convert(one.target, Target)
                 progress = msgspec.convert(one.progress, Progress)
@@ -194,7 +223,9 @@ class Delivery:
                 _log.error("delivery not readable", delivery_id=one.id, error=str(error))
             else:
                 self._take(_Held(one, target, progress))
-        return len(claimed)
+        if len(taken) < BATCH:
+            self._behind -= {name for name in self._behind if self._per_origin[name] < HELD_PER_ORIGIN // 2}
+        return len(taken)
 
     def _take(self, held: _Held) -> None:
         one = held.claimed

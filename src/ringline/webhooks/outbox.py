@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ringline.store.deliveries import send_again
+from ringline.store.deliveries import Claimed, send_again
 from ringline.store.tables import deliveries, events
 from ringline.store.transaction import announce
 from ringline.store.types import EPOCH
@@ -36,8 +36,19 @@ class QueuedEvent:
     """The timeline's number of the `WebhookQueued` entry."""
 
 
-def queue_event(conn: sa.Connection, event: QueuedEvent) -> None:
-    """Keep `event` and a delivery for each target. Nothing is sent unless the transaction is committed."""
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Whose the deliveries are from the beginning, and until when unless he renews it."""
+
+    owner: str
+    until: datetime
+
+
+def queue_event(conn: sa.Connection, event: QueuedEvent, lease: Lease | None = None) -> None:
+    """Keep `event` and a delivery for each target. Nothing is sent unless the transaction is committed.
+
+    With a `lease` nobody is told: its owner takes them up by himself when the commit is done.
+    """
     conn.execute(
         _INSERT_EVENT,
         {
@@ -68,13 +79,36 @@ def queue_event(conn: sa.Connection, event: QueuedEvent) -> None:
                 "attempts": 0,
                 "progress": Progress(),
                 "next_at": event.occurred_at,
-                "lease_until": EPOCH,
+                "lease_owner": lease.owner if lease else None,
+                "lease_until": lease.until if lease else EPOCH,
                 "created_at": event.occurred_at,
             }
             for number, target in enumerate(event.targets)
         ],
     )
-    announce(conn, TOPIC)
+    if lease is None:
+        announce(conn, TOPIC)
+
+
+def claimed(event: QueuedEvent) -> list[Claimed]:
+    """The deliveries of an event that was queued under a lease, as a claim would have given them."""
+    return [
+        Claimed(
+            id=delivery_id(event.id, number),
+            account_id=event.account_id,
+            event_id=event.id,
+            event_type=event.event_type,
+            occurred_at=event.occurred_at,
+            payload=event.payload,
+            leg_id=event.leg_id,
+            origin=target.origin,
+            target=target,
+            progress=Progress(),
+            attempts=0,
+            next_at=event.occurred_at,
+        )
+        for number, target in enumerate(event.targets)
+    ]
 
 
 def delivery_id(event_id: str, number: int) -> str:
