@@ -48,7 +48,7 @@ def save(path: Path, state: State, mark: str) -> None:
 def load(path: Path, mark: str) -> State | None:
     """The state that was saved last; None when there is none, or one of something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if str(file["mark"]) != mark:
                 return None
             values: dict[str, dict[str, Floats]] = {part: {} for part in PARTS}
@@ -64,5 +64,5 @@ def load(path: Path, mark: str) -> State | None:
             )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # not ours, or broken: what was learnt is lost, the job is not
