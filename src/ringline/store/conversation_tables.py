@@ -28,7 +28,7 @@ conversations = sa.Table(
     sa.Column("seen_count", sa.Integer, nullable=False),  # messages that the last run of insights has seen
     sa.Index("ix_conversations_created", "account_id", "created_at", "id"),
     sa.Index("ix_conversations_last_message", "account_id", "last_message_at", "id"),
-    sa.Index("ix_conversations_name", "account_id", "name"),
+    sa.Index("ix_conversations_name", "account_id", "name", "created_at", "id"),
     sa.Index("ix_conversations_unseen", "last_message_at", sqlite_where=UNSEEN, postgresql_where=UNSEEN),
 )
 
@@ -39,12 +39,14 @@ conversation_metadata = sa.Table(
     sa.Column("conversation_id", sa.String(36), primary_key=True),
     sa.Column("key", CodePoints, primary_key=True),
     sa.Column("account_id", sa.String(36), nullable=False),
-    sa.Column("head", CodePoints, nullable=False),  # the beginning of the value, short enough for an index
+    sa.Column("created_at", UtcMicros, nullable=False),  # the conversation's
+    sa.Column("head", CodePoints, nullable=False),  # store.searchable.head of the value
     sa.Column("value", CodePoints, nullable=False),
     sa.Column("value_folded", CodePoints, nullable=False),
     sa.Column("number", sa.Float(53)),  # the value, where it is written as a number
-    sa.Index("ix_conversation_metadata_head", "account_id", "key", "head", "conversation_id"),
-    sa.Index("ix_conversation_metadata_number", "account_id", "key", "number"),
+    sa.Index("ix_conversation_metadata_head", "account_id", "key", "head", "created_at", "conversation_id"),
+    sa.Index("ix_conversation_metadata_number", "account_id", "key", "number", "conversation_id"),
+    sqlite_with_rowid=False,  # rows lie in the order of their conversations
 )
 
 messages = sa.Table(

@@ -88,14 +88,13 @@ def find(conn: sa.Connection, account_id: str, id: str) -> Conversation | None:
 def find_by_metadata(conn: sa.Connection, account_id: str, key: str, value: str) -> Conversation | None:
     """The newest conversation of an account whose metadata has this value under this key."""
     kept = conversation_metadata.c
-    named = sa.select(kept.conversation_id).where(
-        kept.account_id == account_id,
-        kept.key == key,
-        kept.head == searchable.head(value),
-        kept.value == value,
+    newest = (
+        _SELECT.join(conversation_metadata, kept.conversation_id == conversations.c.id)
+        .where(kept.account_id == account_id, kept.key == key)
+        .where(kept.head == searchable.head(value), kept.value == value)
+        .order_by(kept.created_at.desc(), kept.conversation_id.desc())
+        .limit(1)
     )
-    one = conversations.c
-    newest = _SELECT.where(one.id.in_(named)).order_by(one.created_at.desc(), one.id.desc()).limit(1)
     found = select(conn, newest)
     return found[0] if found else None
 
@@ -236,6 +235,7 @@ def _index(conn: sa.Connection, conversation: Conversation) -> None:
             "conversation_id": conversation.id,
             "key": key,
             "account_id": conversation.account_id,
+            "created_at": conversation.created_at,
             "head": searchable.head(value),
             "value": value,
             "value_folded": searchable.folded(value),

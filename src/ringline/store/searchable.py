@@ -11,8 +11,17 @@ _DIGITS = 15
 
 
 def head(text: str) -> str:
-    """What the index has of a text; of two texts in order, the heads are in order or equal."""
+    """What the index has of a text.
+
+    It stands to a text shorter than `HEAD` as the whole does; to the head of a longer one as the whole does,
+    or equal.
+    """
     return text[:HEAD]
+
+
+def is_short(text: str) -> bool:
+    """Whether comparing heads with this text is comparing whole values with it."""
+    return len(text) < HEAD
 
 
 def folded(text: str) -> str:

@@ -40,7 +40,7 @@ def upgrade() -> None:
         "conversations",
         ["account_id", "last_message_at", "id"],
     )
-    op.create_index("ix_conversations_name", "conversations", ["account_id", "name"])
+    op.create_index("ix_conversations_name", "conversations", ["account_id", "name", "created_at", "id"])
     op.create_index(
         "ix_conversations_unseen",
         "conversations",
@@ -53,19 +53,23 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.String(length=36), nullable=False),
         sa.Column("key", CODE_POINTS, nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("head", CODE_POINTS, nullable=False),
         sa.Column("value", CODE_POINTS, nullable=False),
         sa.Column("value_folded", CODE_POINTS, nullable=False),
         sa.Column("number", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("conversation_id", "key", name=op.f("pk_conversation_metadata")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_conversation_metadata_head",
         "conversation_metadata",
-        ["account_id", "key", "head", "conversation_id"],
+        ["account_id", "key", "head", "created_at", "conversation_id"],
     )
     op.create_index(
-        "ix_conversation_metadata_number", "conversation_metadata", ["account_id", "key", "number"]
+        "ix_conversation_metadata_number",
+        "conversation_metadata",
+        ["account_id", "key", "number", "conversation_id"],
     )
     op.create_table(
         "messages",
