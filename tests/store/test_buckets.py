@@ -212,16 +212,17 @@ async def begun(store: Store, key: str = "k", id: str | None = None) -> str:
 async def test_parts_become_an_object(made: Store, clock: VirtualClock) -> None:
     await put(made, "k")
     before = await made.read(buckets.find_object, ME, NAME, "k")
-    id = await begun(made)
+    upload = await begun(made)
     one, again = piece(1, PART_LEAST, "1" * 32), piece(1, PART_LEAST, "2" * 32)
     unused, last = piece(5, 9, "5" * 32), piece(7, 3, "7" * 32)
-    left = [await made.tx(bucket_uploads.add_part, ME, NAME, "k", id, p) for p in (one, unused, last, again)]
+    parts = (one, unused, last, again)
+    left = [await made.tx(bucket_uploads.add_part, ME, NAME, "k", upload, part) for part in parts]
     assert left == [[], [], [], [one.storage_key]]
     assert await made.read(buckets.find_object, ME, NAME, "k") == before
 
     wanted = [(1, "2" * 32), (7, "7" * 32)]
     now = clock.utc()
-    made_of, gone = await made.tx(bucket_uploads.complete, ME, NAME, "k", id, wanted, now, anything)
+    made_of, gone = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything)
 
     # The MD5 of 16 bytes of 0x22 and 16 of 0x77.
     assert made_of.etag == "42a7e9e50aab00cabaaaef785d22806a-2"
@@ -229,43 +230,43 @@ async def test_parts_become_an_object(made: Store, clock: VirtualClock) -> None:
     found, pieces = await made.read(buckets.find_object, ME, NAME, "k")
     assert (found, pieces) == (made_of, (again, last))
     assert found.size_bytes == PART_LEAST + 3
-    once_more = await made.tx(bucket_uploads.complete, ME, NAME, "k", id, wanted, now, anything)
+    once_more = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything)
     assert once_more == (made_of, [])
     with pytest.raises(bucket_uploads.NoSuchUpload):
-        await made.tx(bucket_uploads.abort, ME, NAME, "k", id)
+        await made.tx(bucket_uploads.abort, ME, NAME, "k", upload)
 
 
 async def test_what_cannot_be_completed_stays_as_it_is(made: Store, clock: VirtualClock) -> None:
-    id = await begun(made)
+    upload = await begun(made)
     for part in (piece(1, PART_LEAST - 1), piece(2, 1)):
-        await made.tx(bucket_uploads.add_part, ME, NAME, "k", id, part)
+        await made.tx(bucket_uploads.add_part, ME, NAME, "k", upload, part)
     for wanted, error in (
         ([(1, "0" * 32), (2, "0" * 32)], bucket_uploads.PartTooSmall),
         ([(1, "1" * 32)], bucket_uploads.NoSuchPart),
         ([(3, "0" * 32)], bucket_uploads.NoSuchPart),
     ):
         with pytest.raises(error):
-            await made.tx(bucket_uploads.complete, ME, NAME, "k", id, wanted, clock.utc(), anything)
+            await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, clock.utc(), anything)
     with pytest.raises(bucket_uploads.NoSuchUpload):
         await made.tx(bucket_uploads.add_part, ME, NAME, "other", id, piece())
-    assert len((await made.read(bucket_uploads.parts, ME, NAME, "k", id))[1]) == 2
+    assert len((await made.read(bucket_uploads.parts, ME, NAME, "k", upload))[1]) == 2
     with pytest.raises(buckets.NoSuchObject):
         await made.read(buckets.find_object, ME, NAME, "k")
-    assert len(await made.tx(bucket_uploads.abort, ME, NAME, "k", id)) == 2
+    assert len(await made.tx(bucket_uploads.abort, ME, NAME, "k", upload)) == 2
 
 
 async def test_a_bucket_goes_with_its_unfinished_uploads(made: Store) -> None:
     ids = [await begun(made), await begun(made, "other")]
     parts = [piece(), piece(2)]
-    for id, key, part in zip(ids, ("k", "other"), parts, strict=True):
-        await made.tx(bucket_uploads.add_part, ME, NAME, key, id, part)
+    for upload, key, part in zip(ids, ("k", "other"), parts, strict=True):
+        await made.tx(bucket_uploads.add_part, ME, NAME, key, upload, part)
     left = await made.tx(buckets.delete, ME, NAME)
     assert sorted(left) == sorted(part.storage_key for part in parts)
 
 
 async def test_uploads_are_listed_page_by_page(made: Store) -> None:
-    for key, id in (("a", "2"), ("a", "1"), ("b/x", "3"), ("b/y", "4"), ("ü", "5")):
-        await begun(made, key, id)
+    for key, upload in (("a", "2"), ("a", "1"), ("b/x", "3"), ("b/y", "4"), ("ü", "5")):
+        await begun(made, key, upload)
     found, after = [], ("", "")
     for _ in range(5):
         page = await made.read(bucket_uploads.page, ME, NAME, limit=1, after=after)
