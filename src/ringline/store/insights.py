@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ringline.store.insight_tables import insight_assignments, insight_groups, insights
 from ringline.store.once import insert_once
+from ringline.store.types import MICROSECOND
 
 InsightType = Literal["custom", "default"]
 
@@ -100,8 +101,8 @@ def delete(conn: sa.Connection, account_id: str, id: str) -> bool:
 def create_group(conn: sa.Connection, group: InsightGroup) -> InsightGroup:
     """Keep a new group, its `insights` assigned."""
     conn.execute(insight_groups.insert(), _group_row(group))
-    for insight in group.insights:
-        _assign(conn, group.id, insight.id, group.created_at)
+    for number, insight in enumerate(group.insights):  # a microsecond apart, for the order to be kept
+        _assign(conn, group.id, insight.id, group.created_at + number * MICROSECOND)
     return group
 
 

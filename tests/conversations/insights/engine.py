@@ -23,6 +23,10 @@ class Engine:
     asked: list[dict[str, Any]] = field(default_factory=list)
     hold: asyncio.Event | None = None
     """Answers wait for it, if there is one."""
+    silent_at: int = 0
+    """The number, from 1, of a question that is never answered."""
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once that question has come."""
 
     @property
     def prompts(self) -> list[str]:
@@ -32,6 +36,9 @@ class Engine:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.asked.append(body)
+        if len(self.asked) == self.silent_at:
+            self.silent.set()
+            await asyncio.Event().wait()
         if self.hold is not None:
             await self.hold.wait()
         said = self.reply(body)
