@@ -109,7 +109,7 @@ class WrittenCalls:
         self._ids = ids
         self._calls: bool | None = None if may_speak else True
         self._text = ""
-        self._told = 0
+        self._told: list[tuple[str, str]] = []
 
     def feed(self, delta: Delta) -> Iterator[Delta]:
         """See `Answer`."""
@@ -134,18 +134,20 @@ class WrittenCalls:
 
     def _called(self, delta: Delta) -> Iterator[Delta]:
         lines = self._text.split("\n")
-        is_end = delta.finish is not None and delta.finish not in CUT
-        self._text = "" if is_end else lines.pop()
-        calls = [self._call(line) for line in lines if line.strip()]
+        is_cut = delta.finish in CUT
+        last = lines.pop()
+        if delta.finish is None:
+            self._text = last
+        elif not is_cut or self._fault(last) is None:
+            lines.append(last)
+        calls = tuple(call for line in lines if line.strip() for call in self._call(line))
         finish = delta.finish
-        if finish is not None and finish not in CUT:
+        if finish is not None and not is_cut:
             if not self._told:
                 raise GuideBroken("The model called no function although it had to.")
             finish = Finish.TOOL_CALLS
-        elif finish is not None and self._text.strip() and not self._fault(self._text):
-            calls.append(self._call(self._text))
         if calls or finish is not None or delta.reasoning:
-            yield Delta(delta.index, tool_calls=tuple(calls), reasoning=delta.reasoning, finish=finish)
+            yield Delta(delta.index, tool_calls=calls, reasoning=delta.reasoning, finish=finish)
 
     def _fault(self, line: str) -> str | None:
         try:
@@ -154,12 +156,15 @@ class WrittenCalls:
             return "The model's call of a function cannot be read."
         return fault_of(self._checks, name, arguments)
 
-    def _call(self, line: str) -> ToolFragment:
+    def _call(self, line: str) -> Iterator[ToolFragment]:
         if fault := self._fault(line):
             raise GuideBroken(fault)
-        name, arguments = read_call(line)
-        self._told += 1
-        return ToolFragment(self._told - 1, new_call_id(self._ids), name, arguments)
+        call = read_call(line)
+        # Weak models stutter: what was said twice in one answer is called once.
+        if call not in self._told:
+            self._told.append(call)
+            name, arguments = call
+            yield ToolFragment(len(self._told) - 1, new_call_id(self._ids), name, arguments)
 
 
 def fault_of(checks: Checks, name: str, arguments: str) -> str | None:

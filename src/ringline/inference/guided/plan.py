@@ -22,7 +22,6 @@ from ringline.inference.chat import (
     JsonSchema,
     NamedTool,
     Regex,
-    Role,
     ToolMode,
     Usage,
 )
@@ -30,7 +29,7 @@ from ringline.inference.chat import Grammar as GrammarGuide
 from ringline.inference.errors import Unsupported
 from ringline.inference.guided import gbnf, regex, schema, toolprompt, values
 from ringline.inference.guided.answers import Answer, AsIs, CheckedText, Checks, NativeCalls, WrittenCalls
-from ringline.inference.guided.check import check_of, read, schema_check
+from ringline.inference.guided.check import Check, check_of, read, schema_check
 from ringline.inference.guided.errors import BadGuide, NotExpressible
 from ringline.inference.guided.grammar import Grammar, Text, one_of
 
@@ -84,33 +83,37 @@ def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
     """
     checks = _checks(request)
     words, grammar = _guided(request, card)
-    native = card.capabilities.tools
-    if native or not any(message.tool_calls or message.role is Role.TOOL for message in request.messages):
-        messages = request.messages
-    else:
-        messages = tuple(toolprompt.as_words(request.messages))
     guide = request.guide if grammar is None else GrammarGuide(gbnf.serialize(grammar))
-    if not checks:
-        tools = request.tools if native else ()
-        return Plan(replace(request, messages=messages, guide=guide, tools=tools), words)
-    if native:
-        return Plan(replace(request, guide=guide), lambda: NativeCalls(checks, words(), ids))
+    if card.capabilities.tools:
+        asked = replace(request, guide=guide)
+        tools = toolprompt.offered(request)
+    else:
+        tools = toolprompt.worth_offering(request)
+        asked = replace(request, messages=tuple(toolprompt.as_words(request.messages)), guide=guide, tools=())
+    allowed = {tool.name: checks[tool.name] for tool in tools}
+    if not allowed:
+        return Plan(asked, words)
+    if card.capabilities.tools:
+        return Plan(asked, lambda: NativeCalls(allowed, words(), ids))
     if GuideKind.GRAMMAR not in card.capabilities.guides:
         raise Unsupported("tools", card.id, "tools")
+    shown = replace(request, tools=tools)
     try:
-        calls = gbnf.serialize(toolprompt.calls_grammar(request, grammar))
+        calls = GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(shown, grammar)))
     except NotExpressible as refusal:
         raise Unsupported("tools", card.id, refusal.what) from refusal
-    asked = replace(request, messages=toolprompt.instructed(request), guide=GrammarGuide(calls), tools=())
     may_speak = request.tool_choice is ToolMode.AUTO
-    return Plan(asked, lambda: WrittenCalls(checks, words(), ids, may_speak=may_speak))
+    return Plan(
+        replace(asked, messages=toolprompt.instructed(shown), guide=calls),
+        lambda: WrittenCalls(allowed, words(), ids, may_speak=may_speak),
+    )
 
 
 def _checks(request: ChatRequest) -> Checks:
-    """The checks of the tools that this answer may call; all tools are looked at."""
+    """What each tool's arguments must be."""
     if len(request.tools) > MOST_TOOLS:
         raise BadGuide("tools", f"more than {MOST_TOOLS}")
-    checks = {}
+    checks: dict[str, Check] = {}
     for tool in request.tools:
         if tool.name in checks:
             raise BadGuide("tools", f"two are called {tool.name!r}")
@@ -119,7 +122,7 @@ def _checks(request: ChatRequest) -> Checks:
         raise BadGuide("tool_choice", f"no tool is called {request.tool_choice.name!r}")
     if request.tool_choice is ToolMode.REQUIRED and not checks:
         raise BadGuide("tool_choice", "there are no tools")
-    return {tool.name: checks[tool.name] for tool in toolprompt.offered(request)}
+    return checks
 
 
 def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer], Grammar | None]:

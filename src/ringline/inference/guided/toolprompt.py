@@ -7,7 +7,7 @@ by name; where a call is required it is the calls alone. Each call is one line::
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ringline.inference.chat import (
@@ -56,14 +56,26 @@ def offered(request: ChatRequest) -> tuple[Tool, ...]:
             return request.tools
 
 
+def worth_offering(request: ChatRequest) -> tuple[Tool, ...]:
+    """The offered tools, under `auto` without those whose result has come since the user spoke last.
+
+    Models that need this module call the same function for ever.
+    """
+    tools = offered(request)
+    if request.tool_choice is not ToolMode.AUTO:
+        return tools
+    answered = _answered(request.messages)
+    return tuple(tool for tool in tools if tool.name not in answered)
+
+
 def calls_grammar(request: ChatRequest, words: Grammar | None) -> Grammar:
-    """What an answer may be; `words` is what it says if it calls nothing, None for anything.
+    """What an answer may be: calls of the request's tools, or `words` (None for any) if it calls nothing.
 
     Raises `NotExpressible` that names the tool.
     """
     rules: dict[str, Expression] = {}
     calls: list[Expression] = []
-    for place, tool in enumerate(offered(request)):
+    for place, tool in enumerate(request.tools):
         try:
             arguments = schema.grammar_of(read(tool.parameters))
         except NotExpressible as refusal:
@@ -87,37 +99,40 @@ def calls_grammar(request: ChatRequest, words: Grammar | None) -> Grammar:
 
 def instructed(request: ChatRequest) -> tuple[Message, ...]:
     """The messages with the tools in the system's words, and calls and results of earlier turns as text."""
-    messages = list(as_words(request.messages))
+    messages = as_words(request.messages)
     told = _instructions(request)
-    if not told:
-        return tuple(messages)
     if messages and messages[0].role is Role.SYSTEM:
         first = messages.pop(0)
         told = f"{first.text()}\n\n{told}"
     return (Message(Role.SYSTEM, told), *messages)
 
 
-def as_words(messages: Iterable[Message]) -> Iterator[Message]:
-    """Messages without tool calls and tools' messages: a result is told by the user, neighbours together."""
-    names: dict[str, str] = {}
+def as_words(messages: Iterable[Message]) -> list[Message]:
+    """Messages without tool calls and tools' messages: what came of a call is told with the question."""
+    told: list[Message] = []
+    calls: dict[str, ToolCall] = {}
     results: list[str] = []
-    for message in messages:
-        if message.role is Role.TOOL:
-            name = message.name or names.get(message.tool_call_id or "", "the function")
-            results.append(f"Result of {name}: {message.text()}")
+    for message in (*messages, None):
+        if message is not None and message.role is Role.TOOL:
+            call = calls.get(message.tool_call_id or "")
+            called = f"{call.name} {call.arguments}" if call else message.name or "a function"
+            results.append(f"{called} returned {message.text()}")
             continue
         if results:
-            yield Message(Role.USER, "\n".join(results))
+            given = f"Given that {' and '.join(results)}, answer"
+            question = told[-1].content if told and told[-1].role is Role.USER else None
+            # A weak model repeats what it finds in its own words: a turn that only called leaves none.
+            if isinstance(question, str):
+                told[-1] = Message(Role.USER, f"{given} this in words: {question}")
+            else:
+                told.append(Message(Role.USER, f"{given} in words."))
             results = []
-        if message.tool_calls:
-            names |= {call.id: call.name for call in message.tool_calls}
-            lines = "\n".join(map(_line, message.tool_calls))
-            said = f"{message.text()}\n{CALL}{lines}" if message.text() else f"{CALL}{lines}"
-            yield replace(message, content=said, tool_calls=())
-        else:
-            yield message
-    if results:
-        yield Message(Role.USER, "\n".join(results))
+        if message is None:
+            break
+        calls |= {call.id: call for call in message.tool_calls}
+        if message.content or not message.tool_calls:
+            told.append(replace(message, tool_calls=()))
+    return told
 
 
 def read_call(line: str) -> tuple[str, str]:
@@ -128,13 +143,22 @@ def read_call(line: str) -> tuple[str, str]:
     return call["name"], json.dumps(call["arguments"], ensure_ascii=False)
 
 
+def _answered(messages: Iterable[Message]) -> set[str]:
+    names: dict[str | None, str] = {}
+    answered: set[str] = set()
+    for message in messages:
+        names |= {call.id: call.name for call in message.tool_calls}
+        if message.role is Role.USER:
+            answered = set()
+        elif message.role is Role.TOOL:
+            answered.add(names.get(message.tool_call_id, message.name or ""))
+    return answered
+
+
 def _instructions(request: ChatRequest) -> str:
-    tools = offered(request)
-    if not tools:
-        return ""
     shown = "\n".join(
         f"- {tool.name}: {tool.description or 'no description'}\n  arguments: {tool.parameters}"
-        for tool in tools
+        for tool in request.tools
     )
     form = '{"name": "…", "arguments": {…}}'
     many = " Write one line for each call." if request.parallel_tool_calls else ""
@@ -148,5 +172,5 @@ def _instructions(request: ChatRequest) -> str:
     return f"You can call these functions:\n{shown}\n{how}"
 
 
-def _line(call: ToolCall) -> str:
-    return f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}'
+def _told(results: list[str]) -> Message:
+    return Message(Role.USER, "\n".join([*results, "Now answer me with that, in words."]))
