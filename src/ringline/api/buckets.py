@@ -7,6 +7,7 @@ its commit; a crash there leaves bytes that nothing names.
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
@@ -41,6 +42,13 @@ class Written:
     md5: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    storage_key: str
+    start: int
+    end: int
+
+
 def anything(_found: StoredObject | None) -> None:
     """The condition of a write that may replace whatever is there."""
 
@@ -61,6 +69,8 @@ class Buckets:
         self.clock = clock
         self.ids = ids
         self._objects = objects
+        self._read = Counter[str]()
+        self._doomed: set[str] = set()
 
     async def find(self, account_id: str, bucket: str, key: str) -> StoredObject:
         """What is known of an object. Raises `NoSuchObject`."""
@@ -77,17 +87,17 @@ class Buckets:
 
         The first is opened before this returns: raises `ObjectMissing` when it was deleted meanwhile.
         """
-        spans: list[tuple[str, int, int]] = []
+        spans = []
         offset = 0
         for piece in pieces:
             first, last = max(start - offset, 0), min(end - offset, piece.size_bytes)
             if first < last:
-                spans.append((piece.storage_key, first, last))
+                spans.append(_Span(piece.storage_key, first, last))
             offset += piece.size_bytes
         if not spans:
-            return self._follow(None, [])
-        key, first, last = spans[0]
-        return self._follow(await self._objects.get(key, start=first, end=last), spans[1:])
+            return _nothing()
+        opened = await self._objects.get(spans[0].storage_key, start=spans[0].start, end=spans[0].end)
+        return self._follow(opened, spans[1:])
 
     async def list(self, account_id: str, bucket: str, prefix: str = "") -> AsyncIterator[StoredObject]:
         """The objects whose keys begin with `prefix`, in the order of their keys."""
@@ -152,23 +162,33 @@ class Buckets:
             raise
 
     async def discard(self, storage_keys: Sequence[str]) -> None:
-        """Delete bytes that nothing names any more; what cannot be deleted now only takes up room."""
+        """Delete bytes that nothing names any more; what cannot be deleted now only takes up room.
+
+        What somebody reads here is deleted when he has done: an object that is replaced comes to its end.
+        """
+        self._doomed.update(key for key in storage_keys if key in self._read)
         for key in storage_keys:
+            if key in self._doomed:
+                continue
             try:
                 await self._objects.delete(key)
             except StorageUnavailable as reason:
                 logger.warning("object left behind", key=key, reason=str(reason))
 
-    async def _follow(
-        self, first: AsyncIterator[bytes] | None, rest: Sequence[tuple[str, int, int]]
-    ) -> AsyncIterator[bytes]:
-        if first is None:
-            return
-        async for chunk in first:
-            yield chunk
-        for key, start, end in rest:
-            async for chunk in await self._objects.get(key, start=start, end=end):
+    async def _follow(self, first: AsyncIterator[bytes], rest: Sequence[_Span]) -> AsyncIterator[bytes]:
+        keys = [span.storage_key for span in rest]
+        self._read.update(keys)
+        try:
+            async for chunk in first:
                 yield chunk
+            for span in rest:
+                async for chunk in await self._objects.get(span.storage_key, start=span.start, end=span.end):
+                    yield chunk
+        finally:
+            self._read -= Counter(keys)
+            over = [key for key in keys if key in self._doomed and key not in self._read]
+            self._doomed.difference_update(over)
+            await self.discard(over)
 
 
 class _Hashed:
@@ -190,3 +210,9 @@ class _Hashed:
             else:
                 self._md5.update(chunk)
             yield chunk
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    empty: tuple[bytes, ...] = ()
+    for piece in empty:
+        yield piece

@@ -195,7 +195,9 @@ def _refusal(error: Exception, scope: Scope, request_id: str) -> Response:
             exc_info=error,
         )
         failure = S3Error("InternalError", "We encountered an internal error. Please try again.")
-    body = b"" if scope["method"] == "HEAD" else answers.error(failure, scope["path"], request_id)
+    # As it was sent: XML cannot carry every path decoded.
+    resource = (scope.get("raw_path") or b"").decode("latin-1")
+    body = b"" if scope["method"] == "HEAD" else answers.error(failure, resource, request_id)
     return Response(body, failure.status, media_type=answers.CONTENT_TYPE)
 
 
