@@ -73,10 +73,11 @@ class Upstream:
         """
         until_ns = until_ns or self._clock.now_ns() + round(self._deadlines.total_s * SECOND)
         tried: list[Slot] = []
+        failed: EngineFailed | Busy | None = None
         while True:
             slot = self.balance.pick(tried)
             if slot is None:
-                raise EngineFailed(
+                raise failed or EngineFailed(
                     f"No engine of {self.name} can be reached.", 503, self.balance.retry_after()
                 )
             tried.append(slot)
@@ -93,6 +94,7 @@ class Upstream:
                 again = isinstance(error, Busy) or error.status in RETRIED
                 if begun or not again or len(tried) > RETRIES or self._clock.now_ns() >= until_ns:
                     raise
+                failed = error
             await asyncio.sleep(JITTER_S * self._chance())
 
     async def offered(self) -> tuple[Offered, ...]:
@@ -140,7 +142,9 @@ class Upstream:
         except (httpx.HTTPError, httpx.InvalidURL, ProtocolError) as error:
             told = True
             slot.breaker = slot.breaker.failed(self._clock.now_ns())
-            raise EngineFailed(f"The engine {slot.replica.name} failed: {_words(error)}") from error
+            # Who does not speak the protocol will not speak it a moment later; who was not heard may.
+            status = httpx.codes.OK if isinstance(error, ProtocolError) else None
+            raise EngineFailed(f"The engine {slot.replica.name} failed: {_words(error)}", status) from error
         except EngineFailed as error:
             told = True
             if error.status is None or error.status >= httpx.codes.INTERNAL_SERVER_ERROR:
