@@ -5,10 +5,13 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
+import telnyx
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -148,3 +151,151 @@ def test_a_large_file_goes_up_in_parts_and_comes_back(s3: Any, bucket: str) -> N
     across = s3.get_object(Bucket=bucket, Key="large", Range=f"bytes={5 * MIB - 3}-{5 * MIB + 4}")
     assert across["Body"].read() == data[5 * MIB - 3 : 5 * MIB + 5]
     assert across["ContentRange"] == f"bytes {5 * MIB - 3}-{5 * MIB + 4}/{len(data)}"
+
+
+def test_lists_come_page_by_page(s3: Any, bucket: str) -> None:
+    keys = sorted([f"folder {number}/ü+{name}" for number in range(4) for name in "ab"] + ["a", "z"])
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+
+    def paged(operation: str, **options: Any) -> tuple[list[str], list[str]]:
+        pages = list(
+            s3.get_paginator(operation).paginate(Bucket=bucket, PaginationConfig={"PageSize": 2}, **options)
+        )
+        assert all(len(page.get("Contents", [])) + len(page.get("CommonPrefixes", [])) <= 2 for page in pages)
+        return (
+            [one["Key"] for page in pages for one in page.get("Contents", [])],
+            [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])],
+        )
+
+    folders = [f"folder {number}/" for number in range(4)]
+    for operation in ("list_objects", "list_objects_v2"):
+        assert paged(operation) == (keys, [])
+        assert paged(operation, Delimiter="/") == (["a", "z"], folders)
+        assert paged(operation, Prefix="folder 1/") == (["folder 1/ü+a", "folder 1/ü+b"], [])
+        assert paged(operation, Prefix="folder", Delimiter="ü+") == ([], [f"{one}ü+" for one in folders])
+    after = s3.list_objects_v2(Bucket=bucket, StartAfter="folder 3/ü+a", FetchOwner=True)
+    assert [one["Key"] for one in after["Contents"]] == ["folder 3/ü+b", "z"]
+    assert (after["KeyCount"], after["IsTruncated"]) == (2, False)
+    assert after["Contents"][0]["Owner"]["ID"]
+
+
+def test_uploads_and_their_parts_are_listed_and_given_up(s3: Any, bucket: str) -> None:
+    ids = [s3.create_multipart_upload(Bucket=bucket, Key=f"k/{number}")["UploadId"] for number in range(3)]
+    for number in (1, 2, 3):
+        s3.upload_part(Bucket=bucket, Key="k/0", UploadId=ids[0], PartNumber=number, Body=b"x" * number)
+    pages = s3.get_paginator("list_parts").paginate(
+        Bucket=bucket, Key="k/0", UploadId=ids[0], PaginationConfig={"PageSize": 2}
+    )
+    parts = [part for page in pages for part in page["Parts"]]
+    assert [(part["PartNumber"], part["Size"]) for part in parts] == [(1, 1), (2, 2), (3, 3)]
+    assert parts[0]["ETag"] == f'"{hashlib.md5(b"x").hexdigest()}"'
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": 2}
+    )
+    assert [(one["Key"], one["UploadId"]) for page in pages for one in page["Uploads"]] == [
+        (f"k/{number}", upload) for number, upload in enumerate(ids)
+    ]
+    folded = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
+    assert [one["Prefix"] for one in folded["CommonPrefixes"]] == ["k/"]
+    s3.abort_multipart_upload(Bucket=bucket, Key="k/0", UploadId=ids[0])
+    assert refusal(s3.list_parts, Bucket=bucket, Key="k/0", UploadId=ids[0]) == ("NoSuchUpload", 404)
+    s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_every_checksum_of_the_sdk_is_checked(s3: Any, bucket: str, algorithm: str) -> None:
+    data = os.urandom(700_000)
+    put = s3.put_object(Bucket=bucket, Key="a", Body=data, ChecksumAlgorithm=algorithm)
+    got = s3.get_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
+    assert got["Body"].read() == data
+    assert got[f"Checksum{algorithm}"] == put[f"Checksum{algorithm}"]
+
+
+def test_refusals_are_the_sdks_own_errors(server: Server, s3: Any, bucket: str) -> None:
+    assert refusal(client_of(server, "wrong").list_buckets) == ("InvalidAccessKeyId", 403)
+    assert refusal(s3.get_bucket_acl, Bucket=bucket) == ("NotImplemented", 501)
+    assert refusal(s3.get_bucket_versioning, Bucket=bucket) == ("NotImplemented", 501)
+    source = {"Bucket": bucket, "Key": "a"}
+    assert refusal(s3.copy_object, Bucket=bucket, Key="b", CopySource=source) == ("NotImplemented", 501)
+    assert refusal(s3.put_object, Bucket=bucket, Key="b", Body=b"", ACL="public-read") == (
+        "NotImplemented",
+        501,
+    )
+    assert refusal(s3.put_object, Bucket=bucket, Key="k" * 1025, Body=b"") == ("KeyTooLongError", 400)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x", IfNoneMatch="*")
+    again = refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"x", IfNoneMatch="*")
+    assert again == ("PreconditionFailed", 412)
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_links_that_the_sdk_signs(server: Server, bucket: str, version: str) -> None:
+    client = client_of(server, signature_version=version)
+    put = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "a b"}, ExpiresIn=60)
+    get = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "a b"}, ExpiresIn=60)
+    assert httpx.put(put, content=b"by link").status_code == 200
+    assert httpx.get(get).content == b"by link"
+
+
+def test_links_that_the_platform_makes(server: Server, s3: Any, bucket: str) -> None:
+    telnyx_client = telnyx.Telnyx(api_key=server.api_key, base_url=server.url, max_retries=0)
+    made = telnyx_client.storage.buckets.create_presigned_url(
+        "über/a b.txt", bucket_name=bucket, body={"ttl": 60}
+    )
+    assert made.content is not None
+    url = str(made.content.presigned_url)
+    assert url.startswith(server.url.removesuffix("/v2"))
+    assert httpx.put(url, content=b"by link").status_code == 200
+    assert s3.get_object(Bucket=bucket, Key="über/a b.txt")["Body"].read() == b"by link"
+    assert httpx.get(url).content == b"by link"
+    usage = telnyx_client.storage.buckets.usage.get_bucket_usage(bucket)
+    assert usage.data is not None
+    assert (usage.data[0].num_objects, usage.data[0].size) == (1, 7)
+
+
+class Zeros(io.RawIOBase):
+    """So many zeros, without having them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), self._size - self._at)
+        buffer[:count] = bytes(count)
+        self._at += count
+        return count
+
+
+def peak_kib(server: Server) -> int:
+    """The most memory that the server has ever had."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_a_large_object_costs_no_memory(server: Server, s3: Any, bucket: str) -> None:
+    size = 256 * MIB
+    s3.put_object(Bucket=bucket, Key="warm", Body=Zeros(16 * MIB))
+    before = peak_kib(server)
+    put = s3.put_object(Bucket=bucket, Key="large", Body=Zeros(size))
+    body = s3.get_object(Bucket=bucket, Key="large")["Body"]
+    got = hashlib.md5()
+    for chunk in body.iter_chunks(MIB):
+        got.update(chunk)
+    assert put["ETag"] == f'"{got.hexdigest()}"'
+    assert peak_kib(server) - before < 64 * 1024
+    s3.delete_object(Bucket=bucket, Key="large")
