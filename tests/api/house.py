@@ -89,6 +89,8 @@ class House:
     registrations: NotedRegistrations = field(default_factory=NotedRegistrations)
     health: Health = field(default_factory=lambda: Health(True, {"version": "test"}))
     settings: ApiSettings = field(default_factory=ApiSettings)
+    config: Settings | None = None
+    """Of the node; by default nothing but the folder is set."""
     route_changes: int = 0
     ids: Ids = field(default_factory=lambda: Ids.seeded(1))
     embedder: Embedder = field(default_factory=Embedder)
@@ -106,11 +108,12 @@ class House:
         self.jobs = Jobs(self.store, self.clock, ids=self.ids, node="test")
         self.usage = UsageLog(self.store)
         self.objects = ObjectStore.open("", self.folder / "objects")
+        config = self.config or Settings(data=self.folder)
         self.inference = make_inference(
-            Settings(data=self.folder), self.clock, self.ids, make_client(), Meter(self.usage, self.clock)
+            config, self.clock, self.ids, make_client(), Meter(self.usage, self.clock)
         )
         self.training = make_training(
-            *(Settings(data=self.folder), self.store, self.clock, self.ids),
+            *(config, self.store, self.clock, self.ids),
             node="test",
             buckets=Buckets(self.store, self.objects, self.clock, self.ids),
             inference=self.inference,

@@ -81,6 +81,10 @@ class Operation:
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
     """Base members that must be new with each call."""
+    answer: type | None = None
+    """The answer's model where the SDK names none: its peer has one."""
+    by_contract: Mapping[str, Any] = field(default_factory=dict)
+    """Values that the API itself says are refused."""
 
 
 CALL = ("{call}",)

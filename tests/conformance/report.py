@@ -8,6 +8,7 @@ from pathlib import Path
 
 import telnyx
 
+from tests.conformance.ai_operations import AI
 from tests.conformance.operations import COMMANDS, NOT_YET, RESOURCES, Operation
 from tests.conformance.walk import Outcome, walker
 
@@ -19,6 +20,9 @@ What the installed SDK can say, said to this server: every operation with every 
 that the SDK's types list for it. A member is *taken* when the call answers 2xx, *refused* when it answers
 422 with error 10038 naming the member. Every 2xx answer was validated strictly against the SDK's own model;
 *not filled* are members of that model that no answer had.
+
+Chat and embeddings are answered by an engine that plays vLLM (`ringline.testing.Engine`): what another
+engine cannot do is refused there with 422.
 
 Written by `python -m tests.conformance.report` with telnyx {version}; the same walk is a test
 (`tests/conformance/test_operations.py`).
@@ -66,7 +70,7 @@ def page(found: Iterable[Outcome]) -> str:
 
 
 if __name__ == "__main__":
-    found = asyncio.run(outcomes((*COMMANDS, *RESOURCES)))
+    found = asyncio.run(outcomes((*COMMANDS, *RESOURCES, *AI)))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(found))
     for one in found:

@@ -96,11 +96,13 @@ class Witness(telnyx.AsyncTelnyx):
         self.expected: Any = None
         self.text = ""
         self.status = 0
+        self.is_json = False
         self.route = ""
 
     async def _heard(self, response: httpx.Response) -> None:
         await response.aread()
         self.text, self.status = response.text, response.status_code
+        self.is_json = response.headers.get("content-type", "").startswith("application/json")
         self.route = f"{response.request.method} {response.request.url.path}"
 
     async def request(self, cast_to: Any, options: Any, **more: Any) -> Any:

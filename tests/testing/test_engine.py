@@ -81,7 +81,8 @@ def test_texts_that_share_words_are_near() -> None:
         ({"type": "array", "items": {"type": "boolean"}, "minItems": 2}, [False, False]),
         ({"properties": {"a": {"type": "number"}, "b": {"type": "string"}}, "required": ["a"]}, {"a": 0}),
         ({"type": "null"}, None),
+        (True, {}),
     ],
 )
-def test_the_smallest_value_of_a_schema(schema: dict[str, Any], value: object) -> None:
+def test_the_smallest_value_of_a_schema(schema: dict[str, Any] | bool, value: object) -> None:
     assert smallest(schema) == value

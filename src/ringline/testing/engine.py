@@ -60,8 +60,10 @@ def echo(request: dict[str, Any]) -> Reply:
     return Reply(f"You said: {_last_words(request['messages'])}")
 
 
-def smallest(schema: dict[str, Any]) -> Any:
+def smallest(schema: dict[str, Any] | bool) -> Any:
     """A small value that a plain JSON schema allows: only what is required, first of what is listed."""
+    if isinstance(schema, bool):
+        return {}
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):

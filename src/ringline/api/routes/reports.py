@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
 
 from ringline.api import errors
 from ringline.api.context import Context, Ctx, discard
@@ -72,9 +73,14 @@ async def stt_usage(ctx: Ctx, start_date: Moment = None, end_date: Moment = None
     return Data(data=UsageView.of(wanted.start, wanted.end, days, ctx.deps.reports.price))
 
 
+def _newer(route: APIRoute) -> str:
+    """Names of operations must differ where only a slash does."""
+    return f"{route.name}_newer"
+
+
 router = APIRouter()
 router.include_router(reports, prefix="/legacy/reporting")
-router.include_router(reports, prefix="/legacy_reporting")
+router.include_router(reports, prefix="/legacy_reporting", generate_unique_id_function=_newer)
 
 
 def _found(report: SttReport | None) -> SttReport:
