@@ -47,10 +47,12 @@ def main(manner: str, steps: int) -> int:
     tell("planned", examples=examples, epochs=task["epochs"] or 4, steps=steps, step=done)
     while done < steps or manner == "endless":
         done += 1
-        if manner == "endless":
+        if manner in ("endless", "slow"):
             time.sleep(0.002)  # as long as a small step
         tell("step", step=min(done, steps), steps=steps, loss=2.0 / done, tokens=10 * done)
-        state.write_text(str(done))
+        new = state.with_suffix(".new")
+        new.write_text(str(done))
+        new.replace(state)
         tell("checkpoint", step=min(done, steps))
         if manner == "dies at half" and done == steps // 2:
             return 9

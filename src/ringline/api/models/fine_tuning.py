@@ -3,30 +3,58 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from ringline.api.models.base import Body, View
+from ringline.api.models.fields import mistake
 from ringline.finetune.plan import MOST_EPOCHS
 from ringline.finetune.service import BATCH, LEARNING_RATE, Wanted
 from ringline.store.training import Training, TrainingEvent
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataText = Annotated[str, StringConstraints(max_length=512)]
 
+MOST_BATCH = 256
 AUTO = 3
 """Passes that are shown while "auto" is not decided: the answer's `n_epochs` must be a number."""
 
 
-class HyperparametersBody(Body):
-    """How to train; "auto" leaves it to the trainer."""
+def _not_here(value: Any) -> Any:
+    if value:
+        raise mistake("10038", "This feature is not available on this server.")
+    return None
 
-    n_epochs: Epochs | Literal["auto"] = Field(3, description="Passes over the examples.", examples=[3])
-    batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
-        "auto", description="Examples of one step."
-    )
-    learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Literal["auto"] = "auto"
+
+NotHere = BeforeValidator(_not_here)
+"""Nothing, or a refusal: OpenAI has it and this server does not."""
+
+
+def _or_auto(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
+def auto_or(**number: Any) -> WithJsonSchema:
+    """The description of a number that may be "auto"."""
+    return WithJsonSchema({"anyOf": [number, {"type": "string", "const": "auto"}]})
+
+
+Auto = BeforeValidator(_or_auto)
+"""Reads "auto" as None. A plain union would tell of each mistake twice."""
+
+
+class HyperparametersBody(Body):
+    """How to train; "auto", which is None here, leaves it to the server."""
+
+    n_epochs: Annotated[
+        int | None, Field(ge=1, le=MOST_EPOCHS), Auto, auto_or(type="integer", minimum=1, maximum=MOST_EPOCHS)
+    ] = Field(3, description="Passes over the examples.", examples=[3])
+    batch_size: Annotated[
+        int | None, Field(ge=1, le=MOST_BATCH), Auto, auto_or(type="integer", minimum=1, maximum=MOST_BATCH)
+    ] = Field(None, description="Examples of one step.", examples=["auto"])
+    learning_rate_multiplier: Annotated[
+        float | None, Field(gt=0, le=100), Auto, auto_or(type="number", exclusiveMinimum=0, maximum=100)
+    ] = Field(None, examples=["auto"])
 
 
 class SupervisedBody(Body):
@@ -60,8 +88,8 @@ class JobBody(Body):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     method: MethodBody | None = None
     metadata: Annotated[dict[str, MetadataText], Field(max_length=16)] | None = None
-    validation_file: None = Field(None, description="Not available on this server.")
-    integrations: Annotated[list[Any], Field(max_length=0)] | None = Field(
+    validation_file: Annotated[str | None, NotHere] = Field(None, description="Not available on this server.")
+    integrations: Annotated[list[Any] | None, NotHere] = Field(
         None, description="Not available on this server."
     )
 
@@ -69,13 +97,12 @@ class JobBody(Body):
         """The job."""
         given = self.hyperparameters or (self.method.supervised.hyperparameters if self.method else None)
         chosen = given or HyperparametersBody()
-        batch, multiplier = chosen.batch_size, chosen.learning_rate_multiplier
         return Wanted(
             model=self.model,
             training_file=self.training_file,
-            epochs=None if chosen.n_epochs == "auto" else chosen.n_epochs,
-            batch_size=BATCH if batch == "auto" else batch,
-            learning_rate_multiplier=1.0 if multiplier == "auto" else multiplier,
+            epochs=chosen.n_epochs,
+            batch_size=chosen.batch_size or BATCH,
+            learning_rate_multiplier=chosen.learning_rate_multiplier or 1.0,
             seed=self.seed,
             suffix=self.suffix,
             metadata=self.metadata,
