@@ -10,7 +10,7 @@ help:
 	@echo "make serve   run the server (settings: RINGLINE_*, see docs/configuration.md)"
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, import contracts, spelling of public names"
-	@echo "make bench   benchmarks; NAME=calls|setup|commands|webhooks for one"
+	@echo "make bench   benchmarks; NAME=calls|setup|commands|webhooks|embeddings|chat for one"
 	@echo "make docs    the pages that are written from the code"
 	@echo "make lock    pin dependencies anew"
 

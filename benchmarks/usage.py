@@ -61,3 +61,13 @@ def pin(pid: int, cpus: set[int]) -> None:
     """Keep all threads of a process, and those still to come, on these cores."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), cpus)
+
+
+def children_of(pid: int, word: str) -> list[int]:
+    """The processes that `pid` has started and whose command line holds `word`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
