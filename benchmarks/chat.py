@@ -102,8 +102,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
     for _ in range(turns):
         for way in ways:
             firsts[way.name].append((await client.stream(way, 2, 0)).first)
-    paced = {way.name: [] for way in ways}
-    rushed = {way.name: [] for way in ways}
+    paced: dict[str, list[Window]] = {way.name: [] for way in ways}
+    rushed: dict[str, list[Window]] = {way.name: [] for way in ways}
     for _ in range(windows):
         for way in ways:
             paced[way.name].append(await Window.of(client, way, streams, TOKENS, GAP_MS))

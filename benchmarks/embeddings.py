@@ -182,8 +182,8 @@ def _result(found: dict[str, list[dict[str, Any]]], windows: int, seconds: float
         "large model) they are worth far more than here; the clients share the other core with the server.",
         [
             f"{MODEL} int8 on onnxruntime, one thread; {len(TEXTS)} texts of 6 to 90 tokens; {CLIENTS} "
-            f"clients of one text each if nothing else is said; {windows} windows of {seconds:g} s each, engines "
-            "in turns, ratios of medians. The model has one core for itself in each engine but the unbatched "
-            "server, which may use all. The bare session is given texts sorted by length, the others are not."
+            f"clients of one text each if nothing else is said; {windows} windows of {seconds:g} s each, in "
+            "turns; ratios of medians. The model has one core for itself, but the unbatched server may use "
+            "all. The bare session is given texts sorted by length, the others are not."
         ],
     )
