@@ -28,6 +28,7 @@ from ringline.media.plane import MediaPlane
 from ringline.node import aftermath
 from ringline.node.audio import AudioLibrary
 from ringline.node.calls_directory import CallsDirectory
+from ringline.node.conversation_notes import ConversationNotes
 from ringline.node.directory import Directory
 from ringline.node.embeddings import make_embeddings
 from ringline.node.finetune import make_training
@@ -156,6 +157,7 @@ class Node:
         await self.recorders.settle()
         await self._settle_calls()
         await self.streams.settle()
+        await self.notes.settle()
         await self.web.stop()
         await self.insights.watch.stop()
         await self.jobs.stop()
@@ -271,6 +273,8 @@ class Node:
         )
         self.delivery = Delivery(self.store, clock, settings.webhooks, guard=self.guard, ids=ids, node=NODE)
         self._make_ports()
+        ledger = StoreLedger(self.store, ids, NODE, self.delivery)
+        self.notes = ConversationNotes(ledger, self.store, clock)
         self.runner = Runner(
             clock=clock,
             ids=ids,
@@ -279,7 +283,7 @@ class Node:
                 players=self.players,
                 recorders=self.recorders,
                 streams=self.streams,
-                ledger=StoreLedger(self.store, ids, NODE, self.delivery),
+                ledger=self.notes,
                 timers=LoopTimers(),
             ),
             limit=settings.calls.limit,
