@@ -5,6 +5,7 @@ from typing import Any
 
 from openai.types import CreateEmbeddingResponse, Embedding
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
 from telnyx.types import ai
 from telnyx.types.ai import conversations, fine_tuning, openai
 from telnyx.types.ai.conversations import (
@@ -81,6 +82,20 @@ INFERENCE = (
         },
         answer=ChatCompletion,
         by_contract={"mode": "strict"},  # a region that cannot be kept to is a 422
+    ),
+    Operation(
+        "ai.openai.create_response",
+        ai.OpenAICreateResponseParams,
+        base={"input": TURNS, "model": "scripted"},
+        samples={
+            "input": TURNS,
+            "model": "scripted",
+            "conversation": "{conversation}",
+            "service_tier": "default",
+        },
+        beside={"mode": {"region": "EU"}},
+        answer=Response,
+        by_contract={"mode": "strict"},
     ),
     Operation(
         "ai.openai.embeddings.create_embeddings",

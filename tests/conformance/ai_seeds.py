@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypedDict
 
 from ringline.api.buckets import Buckets
-from ringline.core.settings import Settings
+from ringline.core.clock import Clock
+from ringline.core.settings import Settings, load
+from ringline.inference.embedding import Embedder
 from ringline.inference.registry import load_registry
+from ringline.node.embeddings import make_embeddings
+from ringline.node.inference import make_client
 from ringline.store import buckets as stored
 from ringline.store.buckets import Bucket
+from ringline.testing.engine import CHAT_MODEL, Engine
 from tests.api.house import House
 from tests.conformance.sdk import Witness
 
@@ -16,7 +23,33 @@ BASE_MODEL = "smollm2-135m-instruct"
 EXAMPLES = b'{"messages":[{"role":"user","content":"Who?"},{"role":"assistant","content":"Me."}]}\n' * 12
 
 
-def pretend_weights(config: Settings) -> None:
+class Models(TypedDict):
+    """What a house needs to have models."""
+
+    config: Settings
+    embedder: Embedder
+
+
+@asynccontextmanager
+async def models_of(folder: Path, clock: Clock) -> AsyncIterator[Models]:
+    """A scripted engine for chat and embeddings, and an embedded model that can be trained in name."""
+    async with Engine() as engine, make_client() as http:
+        config = load(environ={}, overrides={"data": folder, **engine.settings, **_named(engine, folder)})
+        _pretend_weights(config)
+        yield {"config": config, "embedder": make_embeddings(config, clock, http)}
+
+
+def _named(engine: Engine, folder: Path) -> dict[str, object]:
+    """The engine with its model by name: a server that is told need not ask, however busy the machine is."""
+    file = folder / "engines.toml"
+    file.write_text(
+        f'[[engine]]\nname = "tests"\nurls = ["{engine.url}"]\n'
+        f'dialect = "vllm"\nmodels = ["{CHAT_MODEL}"]\ncontext = 8192\n'
+    )
+    return {"inference.engines": str(file), "inference.upstream": ()}
+
+
+def _pretend_weights(config: Settings) -> None:
     """A file of the size of the embedded chat model's weights: it is offered, and nothing is made of it."""
     (model,) = (one for one in load_registry() if one.name == BASE_MODEL)
     (name,) = model.files

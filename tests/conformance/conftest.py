@@ -14,6 +14,7 @@ import uvicorn
 from ringline.core.clock import VirtualClock
 from ringline.store.db import Store
 from tests.api.house import KEY, House, prepare
+from tests.conformance.ai_seeds import models_of
 
 
 @dataclass
@@ -61,7 +62,12 @@ async def _serve(folder: Path, found: list[Served], ready: threading.Event, done
     account_id, other = await prepare(folder / "ringline.db")
     clock = VirtualClock()
     store = Store.open(f"sqlite:///{folder / 'ringline.db'}", clock=clock)
-    house = House(folder, store, clock, account_id, other)
+    async with models_of(folder, clock) as models:
+        await _run(House(folder, store, clock, account_id, other, **models), found, ready, done)
+    await store.close()
+
+
+async def _run(house: House, found: list[Served], ready: threading.Event, done: threading.Event) -> None:
     server = Announcing(
         uvicorn.Config(
             house.app(), host="127.0.0.1", port=0, log_level="warning", server_header=False, lifespan="off"
@@ -75,4 +81,3 @@ async def _serve(folder: Path, found: list[Served], ready: threading.Event, done
     await asyncio.to_thread(done.wait)
     server.should_exit = True
     await serving
-    await store.close()

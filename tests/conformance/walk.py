@@ -12,14 +12,10 @@ import pydantic
 import telnyx
 
 from ringline.core.clock import VirtualClock
-from ringline.core.settings import load
-from ringline.node.embeddings import make_embeddings
-from ringline.node.inference import make_client
 from ringline.store.db import Store
-from ringline.testing.engine import CHAT_MODEL, Engine
 from tests.api.house import KEY, House, prepare
 from tests.api.seeds import WAV, one_call
-from tests.conformance.ai_seeds import one_of_each, pretend_weights
+from tests.conformance.ai_seeds import models_of, one_of_each
 from tests.conformance.operations import SAMPLES, Operation
 from tests.conformance.sdk import Witness, parameters
 
@@ -172,27 +168,12 @@ async def walker(folder: Path) -> AsyncIterator[Walker]:
     account_id, other = await prepare(folder / "ringline.db")
     clock = VirtualClock()
     store = Store.open(f"sqlite:///{folder / 'ringline.db'}", clock=clock)
-    async with Engine() as engine, make_client() as http:
-        config = load(environ={}, overrides={"data": folder, **engine.settings, **_named(engine, folder)})
-        pretend_weights(config)
-        house = House(
-            *(folder, store, clock, account_id, other),
-            config=config,
-            embedder=make_embeddings(config, clock, http),
-        )
-        async with _walking(house) as made:
-            yield made
+    async with (
+        models_of(folder, clock) as models,
+        _walking(House(folder, store, clock, account_id, other, **models)) as made,
+    ):
+        yield made
     await store.close()
-
-
-def _named(engine: Engine, folder: Path) -> dict[str, object]:
-    """The engine with its model by name: a server that is told need not ask, however busy the machine is."""
-    file = folder / "engines.toml"
-    file.write_text(
-        f'[[engine]]\nname = "tests"\nurls = ["{engine.url}"]\n'
-        f'dialect = "vllm"\nmodels = ["{CHAT_MODEL}"]\ncontext = 8192\n'
-    )
-    return {"inference.engines": str(file), "inference.upstream": ()}
 
 
 @asynccontextmanager
