@@ -237,13 +237,20 @@ def test_a_stream_as_llama_cpp_writes_it() -> None:
     assert complete
 
 
-def test_several_choices_are_counted_by_the_engines_own_count_of_each() -> None:
-    ends = [
-        {"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}], "timings": {"predicted_n": 5}}
-        for n in (0, 1)
+def test_an_engine_that_counts_each_choice_apart() -> None:
+    count = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}
+    assert heard(count, count)[1] == Usage(3, 10)
+
+
+def test_an_engine_that_counts_as_it_goes() -> None:
+    choice = {"index": 0, "delta": {"content": "a"}}
+    chunks = [
+        {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": count}} for count in (1, 2)
     ]
-    _, usage, _ = heard(*ends, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}})
-    assert usage == Usage(3, 10)
+    assert heard(*chunks)[1] == Usage(3, 2)
+    assert heard(*chunks, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})[1] == Usage(
+        3, 2
+    )
 
 
 def test_tool_calls_come_in_pieces() -> None:

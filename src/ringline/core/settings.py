@@ -176,7 +176,9 @@ class InferenceSettings(Section):
     total_s: float = Field(600.0, gt=0, description="Longest answer, waiting included.")
     slots: int = Field(2, ge=1, le=64, description="Answers that the embedded model writes at once.")
     context: int = Field(8192, ge=512, description="Tokens of context for each of them.")
-    threads: int = Field(0, ge=0, description="Threads of the embedded model; 0 is one a core, up to 8.")
+    threads: int = Field(
+        0, ge=0, description="Threads of the embedded model; 0 leaves one CPU to others, up to 8."
+    )
     loaded: int = Field(3, ge=1, description="Embedded models and adapters in memory at once.")
     loaded_s: float = Field(900.0, gt=0, description="Unused for so long, one leaves the memory.")
 

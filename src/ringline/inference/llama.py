@@ -33,7 +33,7 @@ class LlamaPlan:
     context: int
     adapter: Path | None = None
     slots: int = 2
-    threads: int = 2
+    threads: int = 1
     niceness: int = 5
     idle_s: float = 900.0
 

@@ -216,15 +216,10 @@ class _Usage(msgspec.Struct):
     completion_tokens: int | None = None
 
 
-class _Timings(msgspec.Struct):
-    predicted_n: int = 0
-
-
 class _Answer(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: msgspec.Raw = msgspec.Raw()
-    timings: _Timings | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -241,9 +236,9 @@ class Reader:
     """Reads one answer, streamed or whole, into deltas; the usage is the last thing that it tells."""
 
     def __init__(self) -> None:
-        self._usage: Usage | None = None
+        self._within = Usage()  # told beside choices: the sum so far
+        self._apart = Usage()  # told alone: llama.cpp does so once for each choice
         self._ended = False
-        self._drawn = 0  # by llama.cpp's own count: its usage tells the tokens of one choice only
 
     @property
     def is_complete(self) -> bool:
@@ -252,8 +247,7 @@ class Reader:
 
     def usage(self) -> Usage:
         """What was counted; zeros if the engine does not count."""
-        told = self._usage or Usage()
-        return Usage(told.prompt_tokens, max(told.completion_tokens, self._drawn))
+        return max(self._within, self._apart, key=lambda one: one.total_tokens)
 
     def read(self, data: bytes) -> Iterator[Delta]:
         """One event of a stream, or a whole answer that was not streamed.
@@ -269,15 +263,18 @@ class Reader:
                 f"The engine broke off: {_problem(answer.error).message or 'it gave no reason'}"
             )
         if answer.usage is not None:
-            self._usage = Usage(answer.usage.prompt_tokens or 0, answer.usage.completion_tokens or 0)
-        ends = False
+            self._count(answer.usage, alone=not answer.choices)
         for choice in answer.choices or ():
-            ends |= choice.finish_reason is not None
+            self._ended |= choice.finish_reason is not None
             if (delta := _delta(choice)) is not None:
                 yield delta
-        self._ended |= ends
-        if answer.timings is not None and ends:
-            self._drawn += answer.timings.predicted_n
+
+    def _count(self, told: _Usage, *, alone: bool) -> None:
+        usage = Usage(told.prompt_tokens or 0, told.completion_tokens or 0)
+        if alone:
+            self._apart = Usage(usage.prompt_tokens, self._apart.completion_tokens + usage.completion_tokens)
+        else:
+            self._within = usage
 
 
 def _delta(choice: _Choice) -> Delta | None:

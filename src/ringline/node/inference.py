@@ -124,7 +124,7 @@ def _embed(model: Model, folder: Path, one: InferenceSettings) -> Embedded:
         model=weights,
         context=context,
         slots=one.slots,
-        threads=one.threads or min(MOST_THREADS, os.cpu_count() or 1),
+        threads=one.threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) - 1)),
         idle_s=max(one.loaded_s, one.total_s + 60),
     )
     return Embedded(card, plan)
