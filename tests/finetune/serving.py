@@ -61,9 +61,9 @@ def upload(server: Server, bucket: str, key: str, *pairs: tuple[str, str]) -> No
     client.close()
 
 
-async def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+async def until(look: Callable[[], Any], good: Callable[[Any], bool], within_s: float = 30) -> Any:
     """Ask again and again, as a customer has to."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(within_s):
         while not good(found := await asyncio.to_thread(look)):  # noqa: ASYNC110  # it is another process
             await asyncio.sleep(0.05)
     return found
