@@ -7,9 +7,10 @@ import pytest
 
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
-from ringline.store import conversations, searchable
+from ringline.store import conversations, insight_runs, searchable
 from ringline.store.conversations import Conversation, Message, ToolCall, TooManyKeys
 from ringline.store.db import Store
+from ringline.store.insight_runs import InsightRun
 
 pytestmark = pytest.mark.unit
 
@@ -139,8 +140,22 @@ async def test_deleting_takes_everything_along(store: Store, clock: VirtualClock
     bystander = await make(store, clock, ids, metadata={"a": "2"})
     for one in (made, bystander):
         await store.tx(conversations.append, "mine", one.id, SAID, clock.utc())
+        run = InsightRun(
+            id=ids.uuid(),
+            account_id="mine",
+            conversation_id=one.id,
+            group_id="group",
+            version=1,
+            cause="idle",
+            job_id="job",
+            created_at=clock.utc(),
+            updated_at=clock.utc(),
+        )
+        await store.tx(insight_runs.add, run)
     assert not await store.tx(conversations.delete, "theirs", made.id)
     assert await store.tx(conversations.delete, "mine", made.id)
+    for one, runs in ((made, 0), (bystander, 1)):
+        assert (await store.read(insight_runs.page, "mine", one.id, limit=9))[1] == runs
     assert not await store.tx(conversations.delete, "mine", made.id)
     assert await store.read(conversations.transcript, made.id) == []
     assert await store.read(conversations.find_by_metadata, "mine", "a", "1") is None

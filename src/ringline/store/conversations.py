@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ringline.core.errors import RinglineError
-from ringline.store import searchable
+from ringline.store import insight_runs, searchable
 from ringline.store.conversation_tables import UNSEEN, conversation_metadata, conversations, messages
 
 MOST_KEYS = 100
@@ -124,11 +124,12 @@ def merge_metadata(
 
 
 def delete(conn: sa.Connection, account_id: str, id: str) -> bool:
-    """Remove a conversation and its messages; False when there is none."""
+    """Remove a conversation, its messages and its insights; False when there is none."""
     gone = conn.execute(conversations.delete().where(*_mine(account_id, id))).rowcount
     if gone:
         conn.execute(messages.delete().where(messages.c.conversation_id == id))
         conn.execute(conversation_metadata.delete().where(conversation_metadata.c.conversation_id == id))
+        insight_runs.forget_conversation(conn, id)
     return bool(gone)
 
 
