@@ -94,7 +94,8 @@ class LocalEmbeddings:
             await pending.done
         finally:
             del self._pending[number]
-            self._batching.withdraw(number)
+            if pending.left:
+                self._batching.withdraw(number)
         return Embedded(pending.vectors, pending.tokens, self._model.name)
 
     async def stop(self) -> None:
