@@ -137,7 +137,11 @@ async def test_what_never_began_was_not_said(notes: ConversationNotes, leg: Leg,
 
 async def test_files_and_digits_are_no_messages(notes: ConversationNotes, leg: Leg, store: Store) -> None:
     leg.playouts.append(Playout("p", "playback", StoredAudio("a.wav")))
-    entries: list[AnyBody] = [PlayoutStarted("p", "a.wav"), DtmfReceived("5"), PlayoutEnded("p", 9, "completed")]
+    entries: list[AnyBody] = [
+        PlayoutStarted("p", "a.wav"),
+        DtmfReceived("5"),
+        PlayoutEnded("p", 9, "completed"),
+    ]
     await notes.commit(leg, at(1), entries, [])
     await notes.settle()
     assert await said(store) == []

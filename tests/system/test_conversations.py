@@ -34,7 +34,11 @@ def _everything(ai: telnyx.resources.ai.ConversationsResource) -> None:
 
     sent = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     ai.add_message(made.id, role="user", content="What is it?", sent_at=sent, metadata={"n": 1})
-    call: dict[str, object] = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    call: dict[str, object] = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "look", "arguments": "{}"},
+    }
     ai.add_message(made.id, role="assistant", tool_calls=[call])
     ai.add_message(made.id, role="tool", content="42", tool_call_id="c1")
     listed = list(ai.messages.list(made.id, page_size=2))  # two pages
