@@ -15,6 +15,7 @@ boundaries, flags and Unicode properties are refused by name.
 """
 
 import string
+from collections.abc import Mapping
 
 from ringline.inference.guided.errors import NotExpressible
 from ringline.inference.guided.grammar import (
@@ -58,6 +59,9 @@ CLASSES: dict[str, Chars] = {
     "s": SPACE,
     "S": ANY_SPACE.inverted(),
 }
+EXCLUDED = CLASSES | {"s": ANY_SPACE, "S": SPACE.inverted()}
+"""The same where they are taken out of a class: what is white space to some reader only is never made."""
+
 CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 STARTS = ("?P<", "?<")
 
@@ -159,9 +163,9 @@ class _Parser:
             case ".":
                 return LINE_ENDS.inverted(), False
             case "\\":
-                escaped = self._escape()
+                escaped = self._escape(CLASSES)
                 return (Text(escaped) if isinstance(escaped, str) else escaped), False
-            case "*" | "+" | "?":
+            case "*" | "+" | "?" | "{" if char != "{" or self._counts(1):
                 raise NotExpressible(f"{char} with nothing to repeat")
             case _:
                 return Text(char), False
@@ -197,11 +201,12 @@ class _Parser:
             raise NotExpressible(f"the repetition {{{counts}}}")
         return least, most
 
-    def _counts(self) -> str:
+    def _counts(self, back: int = 0) -> str:
         """What stands between the braces of a counted repetition; other braces are characters."""
-        if not self._pattern.startswith("{", self._at):
+        start = self._at - back
+        if not self._pattern.startswith("{", start):
             return ""
-        inner = self._pattern[self._at + 1 : self._at + 16].partition("}")
+        inner = self._pattern[start + 1 : start + 16].partition("}")
         low, _, high = inner[0].partition(",")
         # isdecimal knows more digits than we do; so does int, and they mean the same.
         return inner[0] if inner[1] and low.isdecimal() and (not high or high.isdecimal()) else ""
@@ -210,10 +215,10 @@ class _Parser:
         inverted = self._skip("^")
         sets: list[Chars] = []
         while not self._skip("]"):
-            low = self._member()
+            low = self._member(EXCLUDED if inverted else CLASSES)
             if isinstance(low, str) and self._is_range():
                 self._at += 1
-                high = self._member()
+                high = self._member(CLASSES)
                 if isinstance(high, Chars) or high < low:
                     raise NotExpressible("a range that ends before it begins")
                 sets.append(Chars(((ord(low), ord(high)),)))
@@ -228,19 +233,19 @@ class _Parser:
     def _is_range(self) -> bool:
         return self._pattern.startswith("-", self._at) and not self._pattern.startswith("-]", self._at)
 
-    def _member(self) -> str | Chars:
+    def _member(self, classes: Mapping[str, Chars]) -> str | Chars:
         char = self._take()
         if char == "\\":
-            return self._escape()
+            return self._escape(classes)
         # Some engines read these as sets within sets; written with a backslash they are characters for all.
         if char == "[" or (char in "&~" and self._pattern.startswith(char, self._at)):
             raise NotExpressible(f"{char} inside of a class without a backslash")
         return char
 
-    def _escape(self) -> str | Chars:
+    def _escape(self, classes: Mapping[str, Chars]) -> str | Chars:
         match char := self._take():
-            case _ if char in CLASSES:
-                return CLASSES[char]
+            case _ if char in classes:
+                return classes[char]
             case _ if char in CONTROLS:
                 return CONTROLS[char]
             case "x" | "u":
