@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ringline.core.clock import SystemClock
 from ringline.core.ids import Ids
-from ringline.core.settings import InferenceSettings, InsightSettings, Settings
+from ringline.core.settings import InferenceSettings, Settings
 from ringline.jobs.runner import Jobs
 from ringline.node.inference import make_client, make_inference
 from ringline.node.insights import Insights
@@ -83,9 +83,9 @@ class Bench:
         added = [Message(role=roles[number % 2], content=text) for number, text in enumerate(said)]
         await self.store.tx(conversations.extend, ACCOUNT, conversation_id, added, self.clock.utc())
 
-    async def ended(self, run_id: str) -> InsightRun:
+    async def ended(self, run_id: str, wait_s: float = 30) -> InsightRun:
         """A run once it has ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(wait_s):
             while True:
                 run = await self.store.read(insight_runs.find, run_id)
                 assert run is not None
@@ -117,17 +117,22 @@ class Bench:
 
 
 @asynccontextmanager
-async def life(
-    database: str, engine_url: str, folder: Path, *, node: str = "node", model: str = ""
-) -> AsyncIterator[Bench]:
-    """Open the store and run jobs until the end of the block."""
+async def life(database: str, engine_url: str, folder: Path, *, node: str = "node") -> AsyncIterator[Bench]:
+    """Open the store and run jobs until the end of the block; all models are the engine's."""
+    settings = Settings(data=folder, inference=InferenceSettings(upstream=(engine_url,)))
+    async with life_of(database, settings, node=node) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def life_of(database: str, settings: Settings, *, node: str = "node") -> AsyncIterator[Bench]:
+    """As `life`, with the models of these settings."""
     clock, ids = SystemClock(), Ids()
     store = Store.open(database, clock=clock)
     client = make_client()
-    settings = Settings(data=folder, inference=InferenceSettings(upstream=(engine_url,)))
     inference = make_inference(settings, clock, ids, client, Meter(UsageLog(store), clock))
     jobs = Jobs(store, clock, ids=ids, node=node)
-    made = Insights(store, jobs, inference, InsightSettings(model=model), clock=clock, ids=ids)
+    made = Insights(store, jobs, inference, settings.insights, clock=clock, ids=ids)
     inference.start()
     jobs.start()
     try:
