@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import children, programs, report
 
-NAMES = ("calls", "setup", "commands", "webhooks", "frames", "embeddings", "chat")
+NAMES = ("calls", "setup", "commands", "webhooks", "frames", "embeddings", "chat", "conversations")
 
 
 def main(arguments: list[str]) -> int:

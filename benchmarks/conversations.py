@@ -23,7 +23,7 @@ from ringline.store.db import Store
 ACCOUNT = "benchmark"
 CHUNK = 500
 ASSISTANTS, CHANNELS = 50, ("phone_call", "web_call", "sms_chat", "web_chat")
-ROUNDS = 200
+ROUNDS = 100
 GOAL_MS = 100
 PAGE = ("limit", "20")
 

@@ -93,6 +93,15 @@ async def test_frames() -> None:
     assert all(float(row["interpreted"]) > 0 for row in table)
 
 
+async def test_conversations() -> None:
+    text = await output("conversations")
+    table = {row["query"]: row for row in rows(text)}
+    assert table["a call's: metadata eq, one row"]["found"] == "1"
+    assert table["newest 20"]["found"] == table["order by metadata"]["found"] == "20"
+    assert float(table["by id (the limit)"]["SQLite: p50 ms"]) > 0
+    assert "met: every query finds the same conversations in the same order in every store" in text
+
+
 async def test_an_unknown_name_is_refused() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks", "speed"), cwd=ROOT, stderr=asyncio.subprocess.PIPE
