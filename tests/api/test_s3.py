@@ -382,6 +382,7 @@ QUERY = st.dictionaries(
 HEADERS = st.dictionaries(
     st.sampled_from(
         [
+            "host",
             "range",
             "if-match",
             "if-none-match",
@@ -398,7 +399,9 @@ HEADERS = st.dictionaries(
             "x-amz-acl",
         ]
     ),
-    st.sampled_from(["aws-chunked", "STREAMING-", "bytes=0-1", "*", "private", "x-amz-checksum-crc32", "1"])
+    st.sampled_from(
+        ["aws-chunked", "STREAMING-", "[", "bytes=0-1", "*", "private", "x-amz-checksum-crc32", "1"]
+    )
     | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12),
     max_size=3,
 )

@@ -1,6 +1,7 @@
 """Buckets in both databases, beside a dictionary that does the same."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -14,7 +15,7 @@ from ringline.store import bucket_listing, bucket_uploads, buckets
 from ringline.store.bucket_listing import Query
 from ringline.store.bucket_tables import bucket_objects
 from ringline.store.bucket_uploads import PART_LEAST, Upload
-from ringline.store.buckets import Bucket, Piece, StoredObject
+from ringline.store.buckets import Bucket, Headers, Piece, StoredObject
 from ringline.store.db import Store
 from ringline.store.schema import metadata
 
@@ -27,6 +28,11 @@ _serial = count()
 
 def anything(_found: StoredObject | None) -> None:
     """A write that nothing forbids."""
+
+
+def kept(upload: Upload, _parts: Sequence[Piece]) -> Headers:
+    """An object that is described as its upload was."""
+    return upload.headers
 
 
 def item(key: str, size: int = 1) -> StoredObject:
@@ -222,7 +228,7 @@ async def test_parts_become_an_object(made: Store, clock: VirtualClock) -> None:
 
     wanted = [(1, "2" * 32), (7, "7" * 32)]
     now = clock.utc()
-    made_of, gone = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything)
+    made_of, gone = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything, kept)
 
     # The MD5 of 16 bytes of 0x22 and 16 of 0x77.
     assert made_of.etag == "42a7e9e50aab00cabaaaef785d22806a-2"
@@ -230,7 +236,7 @@ async def test_parts_become_an_object(made: Store, clock: VirtualClock) -> None:
     found, pieces = await made.read(buckets.find_object, ME, NAME, "k")
     assert (found, pieces) == (made_of, (again, last))
     assert found.size_bytes == PART_LEAST + 3
-    once_more = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything)
+    once_more = await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, now, anything, kept)
     assert once_more == (made_of, [])
     with pytest.raises(bucket_uploads.NoSuchUpload):
         await made.tx(bucket_uploads.abort, ME, NAME, "k", upload)
@@ -246,9 +252,9 @@ async def test_what_cannot_be_completed_stays_as_it_is(made: Store, clock: Virtu
         ([(3, "0" * 32)], bucket_uploads.NoSuchPart),
     ):
         with pytest.raises(error):
-            await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, clock.utc(), anything)
+            await made.tx(bucket_uploads.complete, ME, NAME, "k", upload, wanted, clock.utc(), anything, kept)
     with pytest.raises(bucket_uploads.NoSuchUpload):
-        await made.tx(bucket_uploads.add_part, ME, NAME, "other", id, piece())
+        await made.tx(bucket_uploads.add_part, ME, NAME, "other", upload, piece())
     assert len((await made.read(bucket_uploads.parts, ME, NAME, "k", upload))[1]) == 2
     with pytest.raises(buckets.NoSuchObject):
         await made.read(buckets.find_object, ME, NAME, "k")

@@ -212,6 +212,40 @@ def test_every_checksum_of_the_sdk_is_checked(s3: Any, bucket: str, algorithm: s
     assert got[f"Checksum{algorithm}"] == put[f"Checksum{algorithm}"]
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "kind"), [("CRC32", "COMPOSITE"), ("SHA256", "COMPOSITE"), ("CRC64NVME", "FULL_OBJECT")]
+)
+def test_an_upload_in_parts_has_a_checksum_too(s3: Any, bucket: str, algorithm: str, kind: str) -> None:
+    name = f"Checksum{algorithm}"
+    where = {"Bucket": bucket, "Key": "a"}
+    data = [os.urandom(5 * MIB), os.urandom(1000)]
+    begun = s3.create_multipart_upload(**where, ChecksumAlgorithm=algorithm, ChecksumType=kind)
+    where["UploadId"] = begun["UploadId"]
+    parts = []
+    for number, part in enumerate(data, 1):
+        put = s3.upload_part(**where, PartNumber=number, Body=part, ChecksumAlgorithm=algorithm)
+        parts.append({"PartNumber": number, "ETag": put["ETag"], name: put[name]})
+    swapped = [parts[0] | {name: parts[1][name]}, parts[1]]
+    assert refusal(s3.complete_multipart_upload, **where, MultipartUpload={"Parts": swapped}) == (
+        "InvalidPart",
+        400,
+    )
+    promise = {name: parts[0][name], "MultipartUpload": {"Parts": parts}}
+    assert refusal(s3.complete_multipart_upload, **where, **promise) == ("BadDigest", 400)
+
+    done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+
+    got = s3.get_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
+    assert got["Body"].read() == b"".join(data)
+    assert (got[name], got["ChecksumType"]) == (done[name], done["ChecksumType"])
+    assert done["ChecksumType"] == kind
+    if kind == "FULL_OBJECT":
+        single = s3.put_object(Bucket=bucket, Key="b", Body=b"".join(data), ChecksumAlgorithm=algorithm)
+        assert done[name] == single[name]
+    else:
+        assert done[name].endswith("-2")
+
+
 def test_refusals_are_the_sdks_own_errors(server: Server, s3: Any, bucket: str) -> None:
     assert refusal(client_of(server, "wrong").list_buckets) == ("InvalidAccessKeyId", 403)
     assert refusal(s3.get_bucket_acl, Bucket=bucket) == ("NotImplemented", 501)

@@ -51,5 +51,8 @@ bucket_pieces = sa.Table(
     sa.Column("storage_key", sa.Text, nullable=False),  # ours, in the object store
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("md5", sa.String(32), nullable=False),
+    sa.Column(
+        "checksums", Json, nullable=False
+    ),  # [[algorithm, base64], …] that its client promised, and kept
     sa.Column("modified_at", UtcMicros, nullable=False),
 )

@@ -1,7 +1,7 @@
 """Uploads in parts: begun, filled in any order, and completed into an object without moving a byte."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,10 @@ class Upload:
     key: str
     headers: Headers
     created_at: datetime
+
+
+Describe = Callable[[Upload, Sequence[Piece]], Headers]
+"""Looks at the parts that an upload is made of; returns the object's headers, or raises to forbid it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +112,13 @@ def complete(
     wanted: Sequence[tuple[int, str]],
     now: datetime,
     allowed: Condition,
+    describe: Describe,
 ) -> tuple[StoredObject, list[str]]:
     """Make the object of the parts `wanted`, numbers ascending, each with its MD5; returns what that leaves.
 
     Once more, for a client that lost the answer, it returns the object that it has made already.
     Raises `NoSuchBucket`, `NoSuchUpload`, `NoSuchPart`, `PartTooSmall`, `ObjectTooLarge`, and what `allowed`
-    raises.
+    and `describe` raise.
     """
     bucket = buckets.lock(conn, account_id, name)
     before = buckets.current(conn, bucket, key)
@@ -138,7 +143,7 @@ def complete(
         content_id=upload_id,
         size_bytes=size,
         etag=_etag(chosen),
-        headers=upload.headers,
+        headers=describe(upload, chosen),
         modified_at=now,
     )
     left = buckets.replace(conn, bucket, before, item)

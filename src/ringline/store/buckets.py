@@ -79,6 +79,8 @@ class Piece:
     size_bytes: int
     md5: str
     modified_at: datetime
+    checksums: Headers = ()
+    """Names of algorithms and, in base64, what they make of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,7 @@ def add_piece(conn: sa.Connection, content_id: str, piece: Piece) -> None:
             storage_key=piece.storage_key,
             size_bytes=piece.size_bytes,
             md5=piece.md5,
+            checksums=piece.checksums,
             modified_at=piece.modified_at,
         )
     )
@@ -288,4 +291,6 @@ def _forget(conn: sa.Connection, bucket: Bucket, item: StoredObject) -> list[str
 
 
 def _piece(row: sa.Row[Any]) -> Piece:
-    return Piece(row.number, row.storage_key, row.size_bytes, row.md5, row.modified_at)
+    return Piece(
+        row.number, row.storage_key, row.size_bytes, row.md5, row.modified_at, headers_of(row.checksums)
+    )

@@ -55,7 +55,10 @@ def complete(*parts: str) -> bytes:
 
 
 def test_completions() -> None:
-    assert documents.parse_complete(complete(part(1), part(3, "cd"))) == (PartRef(1, "ab"), PartRef(3, "cd"))
+    assert documents.parse_complete(complete(part(1), part(3, "cd"))) == (
+        PartRef(1, "ab", (("crc32", "x"),)),
+        PartRef(3, "cd", (("crc32", "x"),)),
+    )
     assert code(documents.parse_complete, complete(part(2), part(1))) == "InvalidPartOrder"
     assert code(documents.parse_complete, complete(part(2), part(2))) == "InvalidPartOrder"
     for wrong in (part("x"), part(-1), part("²"), part(999_999), part(1, ""), "<Part/>"):
@@ -91,6 +94,7 @@ OUTSIDE = b"""<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Obj
         b"<Delete>\xff</Delete>",
         b'<?xml version="1.0" encoding="rot13"?><Other/>',
         b"<a>" * 100_000,
+        b"<Delete>" + b"<a/>" * 150_000 + b"</Delete>",
         "<Delete/>".encode("utf-16"),
     ],
 )

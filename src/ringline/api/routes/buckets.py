@@ -47,7 +47,7 @@ async def presign_object(
     expires_at = (ctx.deps.clock.utc() + timedelta(seconds=body.ttl)).replace(microsecond=0)
     grant = Grant(ctx.account_id, target.bucket, target.key, int(expires_at.timestamp()))
     token = auth.seal(ctx.deps.link_secret, grant)
-    base = ctx.deps.settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    base = ctx.deps.settings.public_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
     path = quote(f"{target.bucket}/{target.key}", safe="/-_.~")
     url = f"{base}{PREFIX}/{path}?X-AMZ-Security-Token={token}"
     return Content(content=PresignedUrlView(token=token, expires_at=expires_at, presigned_url=url))

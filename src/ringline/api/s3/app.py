@@ -135,7 +135,7 @@ class S3Route(BaseRoute):
             operation,
             target,
             headers,
-            str(request.url.replace(query="")),
+            f"{scope['scheme']}://{headers.get('host', '')}{_raw_path(scope)}",
             self._deps.buckets,
             request.receive,
         )
@@ -176,12 +176,17 @@ def _slow_down() -> S3Error:
     return S3Error("SlowDown", "Please reduce your request rate.")
 
 
-def _path(scope: Scope) -> bytes:
+def _raw_path(scope: Scope) -> str:
+    """The path as it was sent: decoded, not every key could be told from another, or stand in XML."""
     raw: bytes = scope.get("raw_path") or b""
-    prefix = PREFIX.encode()
-    if not raw.startswith(prefix):
+    return raw.decode("latin-1")
+
+
+def _path(scope: Scope) -> bytes:
+    path = _raw_path(scope)
+    if not path.startswith(PREFIX):
         raise S3Error("InvalidURI", "Couldn't parse the specified URI.")
-    return raw[len(prefix) :]
+    return path.removeprefix(PREFIX).encode("latin-1")
 
 
 def _refusal(error: Exception, scope: Scope, request_id: str) -> Response:
@@ -195,9 +200,8 @@ def _refusal(error: Exception, scope: Scope, request_id: str) -> Response:
             exc_info=error,
         )
         failure = S3Error("InternalError", "We encountered an internal error. Please try again.")
-    # As it was sent: XML cannot carry every path decoded.
-    resource = (scope.get("raw_path") or b"").decode("latin-1")
-    body = b"" if scope["method"] == "HEAD" else answers.error(failure, resource, request_id)
+    is_head = scope["method"] == "HEAD"
+    body = b"" if is_head else answers.error(failure, _raw_path(scope), request_id)
     return Response(body, failure.status, media_type=answers.CONTENT_TYPE)
 
 

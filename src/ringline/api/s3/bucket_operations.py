@@ -34,7 +34,7 @@ async def list_buckets(call: Call) -> Response:
 
 async def create_bucket(call: Call) -> Response:
     """`PUT /bucket`."""
-    region = documents.parse_location(await call.document())
+    region = await call.document(documents.parse_location)
     if region and not _REGION.fullmatch(region):
         raise S3Error("InvalidLocationConstraint", "The specified location-constraint is not valid.")
     made = Bucket(call.buckets.ids.uuid(), call.account_id, call.bucket, region, call.buckets.clock.utc())

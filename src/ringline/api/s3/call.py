@@ -1,7 +1,9 @@
 """What an S3 operation is given, and how it answers."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi import Response
 from starlette.types import Receive
@@ -11,6 +13,8 @@ from ringline.api.s3.body import Body
 from ringline.storage.s3 import answers
 from ringline.storage.s3.request import Operation, Target
 from ringline.store.db import Store
+
+T = TypeVar("T")
 
 DOCUMENT_LIMIT = 4 * 1024**2
 """Octets of an XML body: 10 000 parts with their checksums, or 1 000 long keys, fit."""
@@ -48,9 +52,9 @@ class Call:
         """The body, of `limit` octets at most. Raises `S3Error`."""
         return Body(self.receive, self.headers, limit)
 
-    async def document(self) -> bytes:
-        """A body of XML. Raises `S3Error`."""
-        return await self.body(DOCUMENT_LIMIT).whole()
+    async def document(self, parse: Callable[[bytes], T]) -> T:
+        """A body of XML as `parse` understands it, on another thread: it may be long. Raises `S3Error`."""
+        return await asyncio.to_thread(parse, await self.body(DOCUMENT_LIMIT).whole())
 
 
 def xml(document: bytes, headers: Mapping[str, str] | None = None) -> Response:

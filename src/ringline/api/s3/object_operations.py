@@ -82,7 +82,7 @@ async def delete_object(call: Call) -> Response:
 
 async def delete_objects(call: Call) -> Response:
     """`POST /bucket?delete`."""
-    asked = documents.parse_delete(await call.document())
+    asked = await call.document(documents.parse_delete)
     for first in range(0, len(asked.keys), AT_ONCE):
         some = asked.keys[first : first + AT_ONCE]
         left = await call.store.tx(buckets.delete_objects, call.account_id, call.bucket, some)

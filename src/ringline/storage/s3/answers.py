@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import quote
 
+from ringline.storage.s3.composite import WholeChecksum
 from ringline.storage.s3.errors import S3Error
 
 CONTENT_TYPE = "application/xml"
@@ -200,14 +201,21 @@ def upload_created(bucket: str, key: str, upload_id: str) -> bytes:
     )
 
 
-def upload_completed(address: str, bucket: str, key: str, etag: str) -> bytes:
+def upload_completed(address: str, bucket: str, key: str, etag: str, checksum: WholeChecksum | None) -> bytes:
     """CompleteMultipartUpload; `address` is the object's URL."""
+    proven: tuple[str, ...] = ()
+    if checksum is not None:
+        proven = (
+            _text(f"Checksum{checksum.algorithm.upper()}", checksum.value),
+            _text("ChecksumType", checksum.kind),
+        )
     return _root(
         "CompleteMultipartUploadResult",
         _text("Location", address),
         _text("Bucket", bucket),
         _text("Key", key),
         _etag(etag),
+        *proven,
     )
 
 

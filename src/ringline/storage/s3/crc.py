@@ -34,6 +34,9 @@ class Polynomial:
         return (1 << self.width) - 1
 
 
+CRC32 = Polynomial(32, 0xEDB88320)
+"""ISO/IEC 8802-3 §3.2.9, as zlib has it; here only to be combined."""
+
 CRC32C = Polynomial(32, 0x82F63B78)
 """RFC 3720 §12.1 (Castagnoli); check value of b"123456789": E3069283."""
 
@@ -62,6 +65,12 @@ class Crc:
     def digest(self) -> bytes:
         """The checksum, highest byte first."""
         return (self._state ^ self._polynomial.ones).to_bytes(self._polynomial.width // 8)
+
+
+def combine(polynomial: Polynomial, first: bytes, second: bytes, size: int) -> bytes:
+    """The checksum of two things after each other by the checksums of both; `size` is the second one's."""
+    moved = _past_zeros(polynomial, int.from_bytes(first), size)
+    return (moved ^ int.from_bytes(second)).to_bytes(polynomial.width // 8)
 
 
 @cache

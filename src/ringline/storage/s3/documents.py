@@ -4,9 +4,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from xml.parsers import expat
 
+from ringline.storage.s3.checksums import SIZES
 from ringline.storage.s3.errors import S3Error
 
 DEPTH_LIMIT = 8
+ELEMENTS_LIMIT = 150_000
+"""Elements of one document: 10 000 parts with all their checksums have fewer."""
+
 DELETE_LIMIT = 1_000
 """Keys of one DeleteObjects."""
 
@@ -28,6 +32,8 @@ class PartRef:
 
     number: int
     etag: str
+    checksums: tuple[tuple[str, str], ...] = ()
+    """Algorithms in lower case and values in base64."""
 
 
 @dataclass(slots=True)
@@ -66,7 +72,8 @@ def parse_complete(body: bytes) -> tuple[PartRef, ...]:
         number, etag = one.value("PartNumber").strip(), one.value("ETag").strip().strip('"')
         if not (number.isascii() and number.isdigit() and len(number) < 6 and etag):
             raise _malformed("a part needs PartNumber and ETag")
-        parts.append(PartRef(int(number), etag.lower()))
+        checksums = tuple((name, said) for name in SIZES if (said := one.value(f"Checksum{name.upper()}")))
+        parts.append(PartRef(int(number), etag.lower(), checksums))
     if not 1 <= len(parts) <= PARTS_LIMIT:
         raise _malformed(f"it must name 1 to {PARTS_LIMIT} parts")
     numbers = [one.number for one in parts]
@@ -83,12 +90,15 @@ def parse_location(body: bytes) -> str:
 def _parse(body: bytes, root: str) -> _Element:
     top = _Element("")
     open_elements = [top]
+    left = ELEMENTS_LIMIT
     parser = expat.ParserCreate("UTF-8")  # whatever the declaration says
     parser.buffer_text = True
 
     def start(name: str, _attributes: dict[str, str]) -> None:
-        if len(open_elements) > DEPTH_LIMIT:
-            raise _malformed("it is nested too deeply")
+        nonlocal left
+        left -= 1
+        if left < 0 or len(open_elements) > DEPTH_LIMIT:
+            raise _malformed("it has too many elements, or is nested too deeply")
         element = _Element(name.rpartition(":")[2])
         open_elements[-1].children.append(element)
         open_elements.append(element)

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("storage_key", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("md5", sa.String(length=32), nullable=False),
+        sa.Column("checksums", sa.Text(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("content_id", "number", name=op.f("pk_bucket_pieces")),
     )
