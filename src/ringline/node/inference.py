@@ -12,6 +12,7 @@ from ringline.core.clock import Clock
 from ringline.core.ids import Ids
 from ringline.core.settings import InferenceSettings, Settings
 from ringline.inference.cards import BY_DIALECT, Dialect, ModelCard
+from ringline.inference.engine_transport import EngineTransport
 from ringline.inference.engines import Engine, EngineFile, checked_urls, load_engines
 from ringline.inference.llama import LlamaHouse, LlamaPlan
 from ringline.inference.registry import Model, Task, load_registry
@@ -26,13 +27,13 @@ LLAMA = "llama.cpp"
 MOST_THREADS = 8
 """Beyond it small models become no faster."""
 
-CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-"""How many answers run at once is decided at each model's door, not here."""
-
 
 def make_client() -> httpx.AsyncClient:
-    """The connections to engines; whoever asks for it closes it."""
-    return httpx.AsyncClient(trust_env=False, limits=CONNECTIONS, timeout=httpx.Timeout(10.0))
+    """The connections to engines, as many as are asked for: how many answers run is decided at each door.
+
+    Whoever asks for it closes it.
+    """
+    return httpx.AsyncClient(transport=EngineTransport(), trust_env=False, timeout=httpx.Timeout(10.0))
 
 
 def make_inference(
