@@ -111,16 +111,15 @@ class Inference:
 
     def models(self) -> tuple[ModelCard, ...]:
         """The models that can be asked now, the default one marked."""
-        default = self._default_id()
-        return tuple(replace(one.card, is_default=one.card.id == default) for one in self._roster)
+        return tuple(self._shown(served) for served in self._roster)
 
     def card(self, name: str) -> ModelCard:
         """The model that a name or an alias means; empty is the default. Raises `UnknownModel`."""
-        return self._roster.find(name).card
+        return self._shown(self._roster.find(name))
 
     async def find(self, name: str) -> ModelCard:
         """As `card`, but an unknown name waits for the engines' first lists."""
-        return (await self._find(name)).card
+        return self._shown(await self._find(name))
 
     def add_adapter(self, name: str, base: str, path: Path, owner: str = "", created: int = 0) -> None:
         """Serve a LoRA adapter (a GGUF file) as the model `name`, at once, beside its base.
@@ -138,7 +137,7 @@ class Inference:
 
     def remove(self, name: str) -> None:
         """Serve an adapter no longer; answers that are on their way break off. No error if it is unknown."""
-        if name in self._roster and name in self._house and self._roster.find(name).card.base is not None:
+        if name in self._house and self.card(name).base is not None:
             self._roster.drop(name)
             leaving = asyncio.get_running_loop().create_task(self._house.remove(name), name=f"remove {name}")
             self._leaving.add(leaving)
@@ -233,10 +232,10 @@ class Inference:
             await self._looked.wait()
         return self._roster.find(name)
 
-    def _default_id(self) -> str:
+    def _shown(self, served: Served) -> ModelCard:
         with suppress(UnknownModel):
-            return self._roster.find("").card.id
-        return ""
+            return replace(served.card, is_default=self._roster.find("") is served)
+        return served.card
 
     def _serve_offered(self, offer: Offer, offered: Offered) -> None:
         dialect = offer.upstream.dialect

@@ -102,6 +102,12 @@ def _switched_off(value: Any) -> Any:
     raise mistake("10038", "This feature is not available on this server.")
 
 
+def _mode(value: Any) -> Any:
+    if isinstance(value, str) and value not in tuple(ToolMode):
+        raise mistake("10032", f"The value must be one of: {', '.join(ToolMode)}, or name a function.")
+    return value
+
+
 Stop = Annotated[str, StringConstraints(min_length=1)]
 Absent = Annotated[Any, BeforeValidator(_switched_off)]
 """May be given empty only."""
@@ -139,7 +145,7 @@ class ChatBody(Body):
     guided_regex: str | None = None
     guided_choice: Annotated[list[str], Field(min_length=1, max_length=MOST_OPTIONS)] | None = None
     tools: list[ChatTool] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedFunction | None = None
+    tool_choice: Annotated[ToolMode | NamedFunction, BeforeValidator(_mode)] | None = None
     parallel_tool_calls: bool = True
     enable_thinking: bool | None = Field(None, description="false: answer without reasoning first.")
     reasoning_effort: Effort | None = None
@@ -226,7 +232,7 @@ class ChatBody(Body):
             case NamedFunction(function=function):
                 return NamedTool(function.name)
             case mode:
-                return ToolMode(mode)
+                return mode
 
     def _guide(self) -> Guide | None:
         guides: dict[str, Guide] = {}

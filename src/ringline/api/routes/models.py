@@ -1,5 +1,7 @@
 """Models (spec ai-api §3)."""
 
+from urllib.parse import unquote
+
 from fastapi import APIRouter
 
 from ringline.api.context import Ctx
@@ -22,5 +24,6 @@ async def list_models(ctx: Ctx) -> ModelList:
 @router.get("/ai/openai/models/{id:path}")
 async def retrieve_model(ctx: Ctx, id: str) -> ModelView:
     """One model, by its id or an alias."""
-    embedding = next((card for card in ctx.deps.embedder.models() if card.id == id), None)
-    return ModelView.of(embedding or await ctx.deps.inference.find(id))
+    named = unquote(id)  # the edge keeps an encoded slash, which is no end of a segment elsewhere
+    embedding = next((card for card in ctx.deps.embedder.models() if card.id == named), None)
+    return ModelView.of(embedding or await ctx.deps.inference.find(named))
