@@ -117,8 +117,12 @@ def record(
 ) -> bool:
     """Keep what an insight found, once; `values` are what it can be grouped by, as JSON of scalars.
 
-    False when it is known already.
+    False when it is known already, or the run has ended or is gone.
     """
+    one = insight_runs.c
+    still = sa.select(one.id).where(one.id == run_id, one.status.in_(_OPEN)).with_for_update()
+    if conn.execute(still).first() is None:
+        return False
     row = {name: getattr(result, name) for name in _RESULT}
     if not insert_once(conn, insight_results, row | {"run_id": run_id, "created_at": now}):
         return False

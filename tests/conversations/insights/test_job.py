@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from ringline.conversations.insights.intake import NoConversation, NoGroup, NotAsked
-from ringline.store import conversations, insight_runs, insights
+from ringline.store import conversations, insights
 from ringline.store.insight_runs import NO_GROUP, RunStatus
+from ringline.store.insight_tables import insight_fields, insight_results, insight_runs
 from tests.conversations.insights.bench import ACCOUNT, Bench, life
 from tests.conversations.insights.engine import Engine, serve
 
@@ -202,22 +204,17 @@ async def test_an_engine_that_is_down_is_asked_again(bench: Bench, engine: Engin
     assert (run.status, [one.result for one in run.results]) == (RunStatus.COMPLETED, ["found"])
 
 
-@pytest.mark.parametrize("what", ["group", "conversation"])
-async def test_what_was_deleted_meanwhile_ends_the_run(bench: Bench, engine: Engine, what: str) -> None:
+async def test_a_group_that_was_deleted_meanwhile_ends_the_run(bench: Bench, engine: Engine) -> None:
     engine.hold = asyncio.Event()
     group = await bench.group(await bench.insight("mood"))
     for _ in range(2):  # both places of the runner are taken
         await bench.insights.intake.request(ACCOUNT, await bench.conversation("Hello."))
     conversation_id = await bench.conversation("Hello.")
     asked = await bench.insights.intake.request(ACCOUNT, conversation_id)
-    if what == "group":
-        await bench.store.tx(insights.delete_group, ACCOUNT, group.id)
-    else:
-        await bench.store.tx(conversations.delete, ACCOUNT, conversation_id)
+    await bench.store.tx(insights.delete_group, ACCOUNT, group.id)
     engine.hold.set()
     run = await bench.ended(asked.id)
-    assert run.status is RunStatus.FAILED
-    assert what in (run.reason or "")
+    assert (run.status, run.reason) == (RunStatus.FAILED, "the insight group was deleted")
 
 
 async def test_a_long_conversation_is_read_in_windows(database: str, tmp_path: Path) -> None:
@@ -281,9 +278,21 @@ async def test_a_run_whose_job_was_cancelled_is_failed_by_the_watch(bench: Bench
     assert (run.status, run.reason) == (RunStatus.FAILED, "the job was cancelled")
 
 
-async def test_what_was_found_in_a_conversation_can_be_forgotten(bench: Bench) -> None:
-    await bench.group(await bench.insight("score", SCORE))
+@pytest.mark.parametrize("moment", ["found", "underway"])
+async def test_what_was_found_goes_with_its_conversation(bench: Bench, engine: Engine, moment: str) -> None:
+    await bench.group(await bench.insight("score", SCORE), webhook="https://group.example/")
     conversation_id = await bench.conversation("Hello.")
-    await bench.ended((await bench.insights.intake.request(ACCOUNT, conversation_id)).id)
-    await bench.store.tx(insight_runs.forget_conversation, conversation_id)
-    assert await bench.runs(conversation_id) == []
+    if moment == "underway":
+        engine.hold = asyncio.Event()
+    asked = await bench.insights.intake.request(ACCOUNT, conversation_id)
+    if moment == "found":
+        await bench.ended(asked.id)
+    await bench.store.tx(conversations.delete, ACCOUNT, conversation_id)
+    if engine.hold is not None:
+        engine.hold.set()
+    await bench.job_ended(asked.job_id)
+
+    for table in (insight_runs, insight_results, insight_fields):
+        rows = await bench.store.read(lambda conn, table=table: conn.execute(sa.select(table)).all())
+        assert rows == [], table.name
+    assert len(await bench.events()) == (moment == "found")

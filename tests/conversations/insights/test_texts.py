@@ -57,7 +57,9 @@ def test_a_transcript_says_who_says_and_does_what() -> None:
     )
 
 
-@pytest.mark.parametrize("said", ["", "{", '{"score":6}', '{"score":"5"}', "[]", '{"score":NaN}'])
+@pytest.mark.parametrize(
+    "said", ["", "{", '{"score":6}', '{"score":"5"}', "[]", '{"score":NaN}', '{"score":1,"x":"\\ud800"}']
+)
 def test_an_answer_that_does_not_fit_is_bad(said: str) -> None:
     with pytest.raises(BadAnswer):
         checked(said, SCORE)
@@ -81,5 +83,6 @@ def test_scalars_can_be_grouped_by_and_nothing_else() -> None:
         "who.name": '"Ann"',
         "who.age": "7.5",
     }
+    assert groupable('{"a":{"b":{"c":{"d":1,"e":{"f":2}}}}}') == {"a.b.c.d": "1"}
     assert groupable("[1]") == groupable("7") == {}
     assert len(groupable('{"' + '":1,"'.join(f"k{number}" for number in range(99)) + '":1}')) == 64

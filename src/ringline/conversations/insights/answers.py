@@ -11,6 +11,7 @@ from ringline.store.insights import Insight
 
 MOST_FIELDS = 64
 LONGEST_NAME = 128
+DEEPEST = 4
 LONGEST_VALUE = 256
 """Characters of a text that results are grouped by: longer ones say something, they do not classify."""
 
@@ -38,22 +39,26 @@ def checked(said: str, schema: str | None) -> str:
         return said
     if wrong := schema_check(schema, "json_schema")(said):
         raise BadAnswer(f"the answer does not fit the schema: {wrong}")
+    try:
+        msgspec.json.decode(said)
+    except (msgspec.DecodeError, RecursionError) as error:  # half a surrogate pair, which cannot be stored
+        raise BadAnswer(f"the answer cannot be stored: {error}") from error
     return msgspec.json.format(said, indent=-1)
 
 
 def groupable(result: str) -> dict[str, str]:
     """The scalars of a JSON result by name, members of members joined by dots; their values as JSON."""
     found: dict[str, str] = {}
-    for name, value in _scalars("", msgspec.json.decode(result)):
+    for name, value in _scalars("", msgspec.json.decode(result), DEEPEST):
         short = not isinstance(value, str) or len(value) <= LONGEST_VALUE
         if short and len(name) <= LONGEST_NAME and len(found) < MOST_FIELDS:
             found[name] = msgspec.json.encode(value).decode()
     return found
 
 
-def _scalars(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _scalars(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _scalars(f"{name}.{key}" if name else key, member)
+        for key, member in value.items() if depth else ():
+            yield from _scalars(f"{name}.{key}" if name else key, member, depth - 1)
     elif name and not isinstance(value, list):
         yield name, value

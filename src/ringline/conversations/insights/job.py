@@ -36,7 +36,6 @@ class Work:
     run: InsightRun
     conversation: Conversation
     group: InsightGroup
-    lines: tuple[str, ...]
 
 
 class InsightJob:
@@ -60,8 +59,10 @@ class InsightJob:
         work = await self._store.tx(self._begin, run_id)
         if work is None:
             return {"results": 0}
+        messages = await self._store.read(conversations.transcript, work.conversation.id)
+        lines = transcript.lines(messages[: work.run.version])
         try:
-            wrong = await self._find(job, work)
+            wrong = await self._find(job, work, lines)
         except PERMANENT as error:
             raise await self._failed(run_id, str(error)) from error
         except (InferenceError, Busy) as error:
@@ -79,14 +80,14 @@ class InsightJob:
             return None
         conversation = conversations.find(conn, run.account_id, run.conversation_id)
         group = group_of_run(conn, run, now)
-        if conversation is None or group is None:
-            what = "conversation" if conversation is None else "insight group"
-            insight_runs.fail(conn, run_id, f"the {what} was deleted", now=now)
+        if conversation is None:
+            return None  # its runs went with it
+        if group is None:
+            insight_runs.fail(conn, run_id, "the insight group was deleted", now=now)
             return None
-        messages = conversations.transcript(conn, run.conversation_id)[: run.version]
-        return Work(run, conversation, group, transcript.lines(messages))
+        return Work(run, conversation, group)
 
-    async def _find(self, job: Run, work: Work) -> list[str]:
+    async def _find(self, job: Run, work: Work, lines: tuple[str, ...]) -> list[str]:
         """Find every insight that is still missing; returns what was wrong with those that were not found."""
         values = variables.of_conversation(work.conversation.metadata, self._clock.utc())
         questions = [
@@ -97,7 +98,7 @@ class InsightJob:
             return []
         generator = Generator(self._model, await self._model.find(self._model_name), work.run.account_id)
         notes = msgspec.convert(job.checkpoint or {}, Notes)
-        reading = await generator.read(work.lines, questions, notes, _keeper(job))
+        reading = await generator.read(lines, questions, notes, _keeper(job))
         wrong = []
         for position, question in enumerate(questions):
             await job.progress(position, len(questions))
