@@ -1,5 +1,6 @@
 """Asks a model for insights: directly where the conversation fits it, else from notes of its windows."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from ringline.conversations.insights import prompts, windows
 from ringline.conversations.insights.answers import BadAnswer, checked, schema_text
 from ringline.conversations.insights.ports import Model
 from ringline.inference.cards import ModelCard
-from ringline.inference.chat import ChatRequest, JsonSchema, Message, Sampling
+from ringline.inference.chat import ChatRequest, Completion, JsonSchema, Message, Sampling
 from ringline.inference.errors import GuideBroken
 from ringline.store.insights import Insight
+from ringline.workers import Busy
 
 UNKNOWN_CONTEXT = 4096
 """Tokens that a model is taken to read where nobody told us."""
@@ -23,6 +25,9 @@ MARGIN = 64
 """Tokens for what a chat template puts around messages."""
 
 LEAST_WINDOW = 128
+PATIENCE = 10
+"""Times that a model may be busy before the job gives its place to another."""
+
 ATTEMPTS = 3
 """Answers that are asked for until one fits; those after the first are drawn with more chance."""
 
@@ -120,10 +125,17 @@ class Generator:
     async def _ask(self, messages: tuple[Message, ...], schema: str | None, most: int, attempt: int) -> str:
         sampling = Sampling(temperature=0.0 if attempt == 0 else 0.7, max_tokens=most, seed=attempt)
         guide = None if schema is None else JsonSchema(schema, strict=False)
-        done = await self._model.complete(
-            ChatRequest(self._name, messages, sampling, guide=guide, account_id=self._account_id)
-        )
+        request = ChatRequest(self._name, messages, sampling, guide=guide, account_id=self._account_id)
+        done = await self._patiently(request)
         return done.choices[0].message.text().replace("\0", "").strip()
+
+    async def _patiently(self, request: ChatRequest) -> Completion:
+        for _ in range(PATIENCE):
+            try:
+                return await self._model.complete(request)
+            except Busy as error:
+                await asyncio.sleep(error.retry_after)
+        return await self._model.complete(request)
 
     def _shortened(self, text: str, tokens: int) -> str:
         first, *_ = windows.plan([text], tokens, self._count)

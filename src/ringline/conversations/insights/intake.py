@@ -62,7 +62,8 @@ class Intake:
 
     async def hung_up(self, account_id: str, call_control_id: str) -> None:
         """The call has ended: what was said in it is complete."""
-        await self._store.tx(self._after_call, account_id, call_control_id)
+        if await self._store.read(conversations.find_by_call, account_id, call_control_id):
+            await self._store.tx(self._after_call, account_id, call_control_id)
 
     async def look(self, idle: timedelta) -> int:
         """Queue the conversations in which nothing was said for so long; returns how many were looked at."""
