@@ -278,6 +278,10 @@ async def test_a_run_whose_job_was_cancelled_is_failed_by_the_watch(bench: Bench
     assert (run.status, run.reason) == (RunStatus.FAILED, "the job was cancelled")
 
 
+def rows_of(conn: sa.Connection, table: sa.Table) -> list[Any]:
+    return list(conn.execute(sa.select(table)))
+
+
 @pytest.mark.parametrize("moment", ["found", "underway"])
 async def test_what_was_found_goes_with_its_conversation(bench: Bench, engine: Engine, moment: str) -> None:
     await bench.group(await bench.insight("score", SCORE), webhook="https://group.example/")
@@ -293,6 +297,6 @@ async def test_what_was_found_goes_with_its_conversation(bench: Bench, engine: E
     await bench.job_ended(asked.job_id)
 
     for table in (insight_runs, insight_results, insight_fields):
-        rows = await bench.store.read(lambda conn, table=table: conn.execute(sa.select(table)).all())
+        rows = await bench.store.read(rows_of, table)
         assert rows == [], table.name
     assert len(await bench.events()) == (moment == "found")
