@@ -193,6 +193,8 @@ def test_items_add_up() -> None:
         ("name", 'eq."a', "quoted value does not end"),
         ("name", 'eq."a"b', "cannot read on at 'b'"),
         ("name", "like.a\\", "single backslash"),
+        ("name", "like." + "a*" * 17, "16 wildcards"),
+        ("name", "like." + "a" * 257, "256 characters"),
         ("name", "is.true", "neither true nor false"),
         ("name", "is.blue", "is takes"),
         ("name", "eq.\x00", "no text has"),

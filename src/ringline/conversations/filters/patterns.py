@@ -5,8 +5,13 @@ r"""Patterns of `like` and `ilike`.
 
 from enum import Enum
 
+LONGEST = 256
+"""Characters of a pattern. Both engines match a text in its length times the pattern's steps at most: a
+wildcard that has found its place is never moved again.
+"""
+
 MOST_WILDCARDS = 16
-"""In one pattern; with the limit on its length it bounds what matching costs for one row."""
+"""Runs of any characters in one pattern."""
 
 
 class Wildcard(Enum):
@@ -27,7 +32,9 @@ _GLOB = str.maketrans({one: f"[{one}]" for one in "[*?"})
 
 
 def parse(text: str) -> Pattern:
-    """Read a pattern; raises ValueError where it ends in an escape or has too many wildcards."""
+    """Read a pattern; raises ValueError where it is too long, ends in an escape, has too many wildcards."""
+    if len(text) > LONGEST:
+        raise ValueError(f"a pattern may have {LONGEST} characters at most")
     parts: list[str | Wildcard] = []
     literal: list[str] = []
     characters = iter(text)
