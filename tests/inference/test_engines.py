@@ -1,8 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from ringline.core.errors import ConfigError
 from ringline.inference.cards import BY_DIALECT, Dialect, GuideKind
-from ringline.inference.engines import Engine, checked_urls, load_engines, parse_engines
+from ringline.inference.engines import Engine, _Engine, checked_urls, load_engines, parse_engines
 
 pytestmark = pytest.mark.unit
 
@@ -73,3 +76,12 @@ def test_urls() -> None:
     assert checked_urls(("http://x/v1/",), "inference.upstream") == ("http://x/v1",)
     with pytest.raises(ConfigError, match=r"inference\.upstream"):
         checked_urls(("x:8000",), "inference.upstream")
+
+
+def test_the_documented_file_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ai" / "engines.md").read_text()
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    read = parse_engines(text, "engines.md", {"HOSTED_KEY": "k"})
+    assert [engine.name for engine in read.engines] == ["gpu", "hosted"]
+    members = set(re.findall(r"`(\w+)`", page.split("|---|---|")[1].split("Of several")[0]))
+    assert set(_Engine.__struct_fields__) <= members

@@ -153,14 +153,21 @@ def test_messages_of_every_kind() -> None:
                 }
             },
         ),
-        (Regex("[0-9]+"), {"guided_regex": "[0-9]+"}),
-        (Choice(("yes", "no")), {"guided_choice": ["yes", "no"]}),
+        (Regex("[0-9]+"), {"structured_outputs": {"regex": "[0-9]+"}}),
+        (Choice(("yes", "no")), {"structured_outputs": {"choice": ["yes", "no"]}}),
         (Grammar('root ::= "a"'), {"grammar": 'root ::= "a"'}),
     ],
 )
 def test_guides(guide: Guide, told: dict[str, Any]) -> None:
     body = rendered(ChatRequest("m", HI, guide=guide))
     assert {name: body[name] for name in told} == told
+
+
+def test_guides_as_vllm_had_them_before_0_12() -> None:
+    guides = (Regex("[0-9]+"), Choice(("yes", "no")))
+    bodies = [rendered(ChatRequest("m", HI, guide=guide), Dialect.VLLM_GUIDED) for guide in guides]
+    assert bodies[0]["guided_regex"] == "[0-9]+"
+    assert bodies[1]["guided_choice"] == ["yes", "no"]
 
 
 @pytest.mark.parametrize(

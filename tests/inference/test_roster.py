@@ -66,7 +66,7 @@ def test_unknown_names(name: str) -> None:
 
 
 def test_nothing_at_all() -> None:
-    with pytest.raises(UnknownModel):
+    with pytest.raises(UnknownModel, match="models pull"):
         roster().find("")
 
 

@@ -161,8 +161,8 @@ class InferenceSettings(Section):
         (), description="Base URLs, ending in /v1, of an OpenAI-compatible engine; several share its load."
     )
     upstream_key: SecretStr = Field(SecretStr(""), description="Key for upstream.")
-    upstream_dialect: Literal["openai", "vllm", "llama.cpp"] = Field(
-        "openai", description="What upstream is: guided output and sampling differ."
+    upstream_dialect: Literal["openai", "vllm", "vllm-guided", "llama.cpp"] = Field(
+        "openai", description="What upstream is (vllm-guided: before 0.12); guides and sampling differ."
     )
     engines: str = Field("", description="TOML file of more engines ([[engine]]) and of [aliases].")
     in_flight: int = Field(128, ge=1, description="Answers that one model of an engine writes at once.")

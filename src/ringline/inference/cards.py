@@ -11,7 +11,8 @@ class Dialect(StrEnum):
     """How an engine speaks the OpenAI protocol where engines differ."""
 
     OPENAI = "openai"  # nothing beyond OpenAI's own fields
-    VLLM = "vllm"  # guided_*, min_p, beam search, chat_template_kwargs
+    VLLM = "vllm"  # from 0.12 on: structured_outputs, min_p, beam search, chat_template_kwargs
+    VLLM_GUIDED = "vllm-guided"  # before 0.12: guided_* instead of structured_outputs
     LLAMA_CPP = "llama.cpp"  # grammar, lora, min_p, chat_template_kwargs
 
 
@@ -59,15 +60,18 @@ class Capabilities:
     thinking: bool = False
 
 
+_VLLM = Capabilities(
+    tools=True,
+    guides=frozenset({GuideKind.JSON, GuideKind.JSON_SCHEMA, GuideKind.REGEX, GuideKind.CHOICE}),
+    beam=True,
+    min_p=True,
+    thinking=True,
+)
+
 BY_DIALECT: dict[Dialect, Capabilities] = {
     Dialect.OPENAI: Capabilities(tools=True, guides=frozenset({GuideKind.JSON, GuideKind.JSON_SCHEMA})),
-    Dialect.VLLM: Capabilities(
-        tools=True,
-        guides=frozenset({GuideKind.JSON, GuideKind.JSON_SCHEMA, GuideKind.REGEX, GuideKind.CHOICE}),
-        beam=True,
-        min_p=True,
-        thinking=True,
-    ),
+    Dialect.VLLM: _VLLM,
+    Dialect.VLLM_GUIDED: _VLLM,
     Dialect.LLAMA_CPP: Capabilities(
         guides=frozenset({GuideKind.JSON, GuideKind.JSON_SCHEMA, GuideKind.GRAMMAR}),
         min_p=True,

@@ -23,8 +23,8 @@ class InferenceError(RinglineError):
 class UnknownModel(InferenceError):
     """No model and no alias is called so."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The model {name[:200]!r} does not exist. GET /v2/ai/models lists those that do.")
+    def __init__(self, name: str, advice: str = "GET /v2/ai/models lists those that do.") -> None:
+        super().__init__(f"The model {name[:200]!r} does not exist. {advice}")
         self.name = name
 
 

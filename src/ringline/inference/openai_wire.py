@@ -72,7 +72,7 @@ def render(request: ChatRequest, model: str, dialect: Dialect) -> bytes:
     }
     body |= _sampling(request.sampling)
     if request.guide is not None:
-        body |= _guide(request.guide)
+        body |= _guide(request.guide, dialect)
     if request.tools:
         body |= _tools(request)
     if request.effort is not None:
@@ -136,17 +136,21 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _guide(guide: Guide) -> dict[str, Any]:
+def _guide(guide: Guide, dialect: Dialect) -> dict[str, Any]:
     match guide:
         case JsonSchema(schema=schema, strict=strict, name=name):
             described = {"name": name, "schema": msgspec.Raw(schema.encode()), "strict": strict}
             return {"response_format": {"type": "json_schema", "json_schema": described}}
         case AnyJson():
             return {"response_format": {"type": "json_object"}}
-        case Regex(pattern=pattern):
+        case Regex(pattern=pattern) if dialect is Dialect.VLLM_GUIDED:
             return {"guided_regex": pattern}
+        case Regex(pattern=pattern):
+            return {"structured_outputs": {"regex": pattern}}
+        case Choice(options=options) if dialect is Dialect.VLLM_GUIDED:
+            return {"guided_choice": options}
         case Choice(options=options):
-            return {"guided_choice": list(options)}
+            return {"structured_outputs": {"choice": options}}
         case Grammar(text=text):
             return {"grammar": text}
 

@@ -13,6 +13,11 @@ from ringline.inference.upstream import Upstream
 DEFAULT = ""
 """The name of the default model, in requests and as the target of an alias."""
 
+NONE = (
+    "This server has no chat model: its operator installs one with `ringline models pull "
+    "smollm2-135m-instruct`, or names an engine that answers in inference.upstream."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -67,6 +72,8 @@ class Roster:
         for meaning in self._meanings(name):
             if (served := self._served.get(meaning)) is not None:
                 return served
+        if not self._served:
+            raise UnknownModel(name or self.default(), NONE)
         raise UnknownModel(name or self.default())
 
     def _meanings(self, name: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,6 +27,9 @@ RETRIED = frozenset({None, 502, 503})
 MAX_ANSWER = 8 * MAX_EVENT
 MAX_ERROR = 64 * 1024
 MAX_RETRY_AFTER = 60
+LINGER_S = 0.05
+"""Longest wait for the end of a body after `[DONE]`."""
+
 JITTER_S = 0.1
 """Longest wait before a second try; the other replica is another machine, so there is little to wait for."""
 
@@ -202,12 +205,21 @@ class Upstream:
                         break
                     for delta in reader.read(event):
                         yield delta
-        if whole:
-            for delta in reader.read(bytes(whole)):
-                yield delta
-        elif not ended and not reader.is_complete:
-            raise ProtocolError("the engine's stream ended before its answer did")
-        yield reader.usage()
+            if whole:
+                for delta in reader.read(bytes(whole)):
+                    yield delta
+            elif not ended and not reader.is_complete:
+                raise ProtocolError("the engine's stream ended before its answer did")
+            yield reader.usage()
+            if ended:
+                await self._finish(pieces)
+
+    async def _finish(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        """Read to the end of the body, so that the connection is used again; the answer is whole already."""
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(LINGER_S):
+                async for _ in pieces:
+                    pass
 
     async def _refusal(self, response: httpx.Response, until_ns: int) -> Exception:
         body = bytearray()
