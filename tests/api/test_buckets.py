@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -73,3 +73,45 @@ async def test_usage_counts_what_is_there(
     assert (await other.get(path)).status_code == 404
     assert (await stranger.get(path)).status_code == 401
     assert (await api.get("/storage/buckets/No%00Name/usage/storage")).status_code == 404
+
+
+async def test_what_is_asked_of_a_bucket_is_counted_by_the_hour(house: House) -> None:
+    application = house.app()
+    headers = {"authorization": f"Bearer {KEY}"}
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
+        start = house.clock.utc()
+        await client.put("/s3/bucket")
+        await client.put("/s3/bucket/a", content=b"12345")
+        await client.get("/s3/bucket/a")
+        await client.head("/s3/bucket/a")
+        await client.get("/s3/bucket/none")
+        await client.get("/s3/elsewhere/a")
+        house.clock.advance(3600)
+        await client.delete("/s3/bucket/a")
+        house.clock.advance(20)
+        await client.get("/s3/bucket")
+        period = {"filter[start_time]": start.isoformat(), "filter[end_time]": house.clock.utc().isoformat()}
+
+        hours = (await client.get("/v2/storage/buckets/bucket/usage/api", params=period)).json()["data"]
+
+        assert [datetime.fromisoformat(hour["timestamp"]).hour for hour in hours] == [0, 1]
+        found = {(at, one["category"]): one for at, hour in enumerate(hours) for one in hour["categories"]}
+        counts = {what: (one["ops"], one["successful_ops"]) for what, one in found.items()}
+        assert counts == {
+            (0, "create_bucket"): (1, 1),
+            (0, "put_obj"): (1, 1),
+            (0, "get_obj"): (3, 2),
+            (1, "delete_obj"): (1, 1),
+            (1, "list_bucket"): (1, 1),
+        }
+        assert found[0, "put_obj"]["bytes_received"] == 5
+        assert found[0, "get_obj"]["bytes_sent"] > 5
+        assert hours[0]["total"]["ops"] == 5
+        first = period | {"filter[end_time]": (start + timedelta(hours=1)).isoformat()}
+        answer = await client.get("/v2/storage/buckets/bucket/usage/api", params=first)
+        assert answer.json()["data"] == hours[:1]
+        assert (await client.get("/v2/storage/buckets/bucket/usage/api")).status_code == 422
+        assert (await client.get("/v2/storage/buckets/none/usage/api", params=period)).status_code == 404
+        assert (await client.delete("/s3/bucket")).status_code == 204
+        await application.state.deps.buckets.traffic.flush()

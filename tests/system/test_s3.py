@@ -5,6 +5,7 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,12 @@ def test_links_that_the_platform_makes(server: Server, s3: Any, bucket: str) -> 
     usage = telnyx_client.storage.buckets.usage.get_bucket_usage(bucket)
     assert usage.data is not None
     assert (usage.data[0].num_objects, usage.data[0].size) == (1, 7)
+    now = datetime.now(UTC)
+    period: Any = {"start_time": now - timedelta(hours=2), "end_time": now}
+    used = telnyx_client.storage.buckets.usage.get_api_usage(bucket, filter=period)
+    assert used.data is not None
+    categories = [one for hour in used.data for one in hour.categories or []]
+    assert {one.category for one in categories} >= {"create_bucket", "put_obj", "get_obj"}
 
 
 class Zeros(io.RawIOBase):

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
+from ringline.api.s3.traffic import Traffic
 from ringline.core import log
 from ringline.core.clock import Clock
 from ringline.core.ids import Ids
@@ -68,6 +69,7 @@ class Buckets:
         self.store = store
         self.clock = clock
         self.ids = ids
+        self.traffic = Traffic(store, clock)
         self._objects = objects
         self._read = Counter[str]()
         self._doomed: set[str] = set()

@@ -159,6 +159,7 @@ class Node:
         await self.streams.settle()
         await self.notes.settle()
         await self.web.stop()
+        await self.buckets.traffic.flush()
         await self.insights.watch.stop()
         await self.jobs.stop()
         await self.training.stop()

@@ -43,6 +43,18 @@ bucket_uploads = sa.Table(
     sa.Index(None, "bucket_id", "key"),
 )
 
+bucket_traffic = sa.Table(
+    "bucket_traffic",
+    metadata,
+    sa.Column("bucket_id", sa.String(36), primary_key=True),
+    sa.Column("hour", UtcMicros, primary_key=True),  # when it begins
+    sa.Column("category", sa.String(32), primary_key=True),
+    sa.Column("ops", sa.BigInteger, nullable=False),
+    sa.Column("successful_ops", sa.BigInteger, nullable=False),
+    sa.Column("bytes_sent", sa.BigInteger, nullable=False),
+    sa.Column("bytes_received", sa.BigInteger, nullable=False),
+)
+
 bucket_pieces = sa.Table(
     "bucket_pieces",
     metadata,

@@ -16,7 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ringline.core.errors import RinglineError
-from ringline.store.bucket_tables import bucket_objects, bucket_pieces, bucket_uploads, buckets
+from ringline.store.bucket_tables import (
+    bucket_objects,
+    bucket_pieces,
+    bucket_traffic,
+    bucket_uploads,
+    buckets,
+)
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case and values: `content-type`, `cache-control`, `x-amz-meta-…`."""
@@ -141,6 +147,7 @@ def delete(conn: sa.Connection, account_id: str, name: str) -> list[str]:
     query = sa.select(bucket_uploads.c.id).where(bucket_uploads.c.bucket_id == bucket.id)
     left = [key for upload in conn.execute(query).scalars().all() for key in drop_pieces(conn, upload)]
     conn.execute(bucket_uploads.delete().where(bucket_uploads.c.bucket_id == bucket.id))
+    conn.execute(bucket_traffic.delete().where(bucket_traffic.c.bucket_id == bucket.id))
     conn.execute(buckets.delete().where(buckets.c.id == bucket.id))
     return left
 

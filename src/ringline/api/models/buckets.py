@@ -1,13 +1,16 @@
 """Buckets over JSON (spec ai-api §12)."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ringline.api.models.base import Body
+from ringline.api.models.base import Body, View
 from ringline.api.paging import Meta
 from ringline.storage.s3.auth import PRESIGNED_LIMIT_S
+from ringline.store.bucket_traffic import Tally, Use
 
 DEFAULT_TTL_S = 300
 """What an account may have that nobody has verified."""
@@ -49,3 +52,33 @@ class Extents(BaseModel):
 
     data: list[ExtentView]
     meta: Meta
+
+
+class TallyView(View):
+    """What was counted."""
+
+    ops: int
+    successful_ops: int
+    bytes_sent: int
+    bytes_received: int
+
+
+class CategoryView(TallyView):
+    """What was counted of one kind of operation."""
+
+    category: str
+
+
+class HourView(BaseModel):
+    """What a bucket was used for in the hour that begins at `timestamp`."""
+
+    timestamp: datetime
+    categories: list[CategoryView]
+    total: TallyView
+
+    @classmethod
+    def of(cls, hour: datetime, uses: Sequence[Use]) -> "HourView":
+        """The view of one hour."""
+        total = sum((use.tally for use in uses), Tally())
+        categories = [CategoryView(category=use.category, **asdict(use.tally)) for use in uses]
+        return cls(timestamp=hour, categories=categories, total=TallyView.model_validate(total))

@@ -5,9 +5,9 @@ from typing import Any
 
 from fastapi import Response
 from starlette.datastructures import URLPath
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ringline.api.auth import Authenticator
 from ringline.api.limits import Limits
@@ -22,6 +22,7 @@ from ringline.storage.s3.auth import BadToken, Grant, Token
 from ringline.storage.s3.errors import S3Error
 from ringline.storage.s3.request import Operation, Target, operation_of, parse_target
 from ringline.store import bucket_uploads, buckets
+from ringline.store.bucket_traffic import Tally
 from ringline.store.errors import StoreUnavailable
 
 PREFIX = "/s3"
@@ -105,8 +106,11 @@ class S3Route(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request_id = self._deps.ids.uuid()
+        counted = _Counted(receive)
+        call = None
         try:
-            response = await self._answer(Request(scope, receive))
+            call = await self._call(scope, counted)
+            response = await HANDLERS[call.operation](call)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -114,9 +118,12 @@ class S3Route(BaseRoute):
             response = _refusal(error, scope, request_id)
         response.headers["x-amz-request-id"] = request_id
         await response(scope, receive, send)
+        if call is not None and call.bucket:
+            sent = 0 if scope["method"] == "HEAD" else int(response.headers.get("content-length", 0))
+            tally = Tally(1, int(response.status_code < 400), sent, counted.size)
+            await self._deps.buckets.traffic.note(call.account_id, call.bucket, call.operation, tally)
 
-    async def _answer(self, request: Request) -> Response:
-        scope = request.scope
+    async def _call(self, scope: Scope, receive: Receive) -> Call:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         target = parse_target(_path(scope), scope["query_string"])
         asked = auth.claimed(headers, target.query, self._deps.clock.utc())
@@ -130,16 +137,15 @@ class S3Route(BaseRoute):
         operation = operation_of(scope["method"], target, headers)
         if grant is not None and operation not in GRANTED:
             raise S3Error("AccessDenied", "The token does not permit this.")
-        call = Call(
+        return Call(
             account_id,
             operation,
             target,
             headers,
             f"{scope['scheme']}://{headers.get('host', '')}{_raw_path(scope)}",
             self._deps.buckets,
-            request.receive,
+            receive,
         )
-        return await HANDLERS[operation](call)
 
     def _granted(self, token: Token, target: Target) -> Grant:
         try:
@@ -170,6 +176,19 @@ class S3Route(BaseRoute):
         allowed = self._accounts.take(account_id).allowed
         if not allowed or (bucket and not self._buckets.take(f"{account_id}/{bucket}").allowed):
             raise _slow_down()
+
+
+class _Counted:
+    """A body on its way in, and how long it is."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.size = 0
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.size += len(message.get("body", b""))
+        return message
 
 
 def _slow_down() -> S3Error:

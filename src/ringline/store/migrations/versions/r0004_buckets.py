@@ -61,3 +61,14 @@ def upgrade() -> None:
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("content_id", "number", name=op.f("pk_bucket_pieces")),
     )
+    op.create_table(
+        "bucket_traffic",
+        sa.Column("bucket_id", sa.String(length=36), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("category", sa.String(length=32), nullable=False),
+        sa.Column("ops", sa.BigInteger(), nullable=False),
+        sa.Column("successful_ops", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_sent", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_received", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket_id", "hour", "category", name=op.f("pk_bucket_traffic")),
+    )
