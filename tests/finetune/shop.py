@@ -12,7 +12,7 @@ from ringline.core.ids import Ids
 from ringline.finetune.command import CommandTrainer
 from ringline.finetune.errors import TrainingError, TrainingFileError
 from ringline.finetune.job import FineTuneJobs, Limits
-from ringline.finetune.ports import Base
+from ringline.finetune.ports import Base, FineTuned
 from ringline.finetune.service import KIND, FineTuning, Wanted
 from ringline.finetune.state import Status
 from ringline.finetune.task import Trainer
@@ -77,10 +77,11 @@ class Shelf:
     held: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     refusal: Exception | None = None
 
-    async def add(self, name: str, base: str, adapter: Path) -> None:
+    async def add(self, model: FineTuned) -> None:
         if self.refusal is not None:
             raise self.refusal
-        self.held[name] = (base, await asyncio.to_thread(adapter.read_bytes))
+        assert model.owner == ACCOUNT
+        self.held[model.name] = (model.base, await asyncio.to_thread(model.adapter.read_bytes))
 
 
 def scripted(manner: str, steps: int = 6, *more: str) -> CommandTrainer:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("gguf", reason="the extra `train` is not installed")
 
@@ -39,8 +40,12 @@ def adapter(weights: Weights) -> dict[str, llama.Floats]:
     }
 
 
-ONE = ([5, 80, 81, 82, 90, 7, 2], [False, False, False, True, True, False, True])
-OTHER = ([1, 100, 101, 2], [False, False, True, True])
+def an_example(tokens: list[int], *learnt: int) -> tuple[llama.Ints, NDArray[np.bool_]]:
+    return np.array(tokens), np.isin(np.arange(len(tokens)), learnt)
+
+
+ONE = an_example([5, 80, 81, 82, 90, 7, 2], 3, 4, 6)
+OTHER = an_example([1, 100, 101, 2], 2, 3)
 
 
 def test_gradients_are_differences(weights: Weights, adapter: dict[str, llama.Floats]) -> None:
@@ -91,8 +96,8 @@ def test_nothing_sees_what_follows_it(weights: Weights, adapter: dict[str, llama
 
 def test_places_matter(weights: Weights, adapter: dict[str, llama.Floats]) -> None:
     model = Model(weights, adapter, scale=2.0)
-    there = model.logits(Batch.of([([80, 81, 90], [False] * 3)]))[-1]
-    back = model.logits(Batch.of([([81, 80, 90], [False] * 3)]))[-1]
+    there = model.logits(Batch.of([an_example([80, 81, 90])]))[-1]
+    back = model.logits(Batch.of([an_example([81, 80, 90])]))[-1]
     assert np.abs(there - back).max() > 1e-3
 
 

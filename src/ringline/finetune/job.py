@@ -15,7 +15,7 @@ from ringline.core.errors import RinglineError
 from ringline.core.ids import Ids
 from ringline.finetune.errors import TrainingError
 from ringline.finetune.gather import gather, locate
-from ringline.finetune.ports import Bases, Files, Note, Served
+from ringline.finetune.ports import Bases, Files, FineTuned, Note, Served
 from ringline.finetune.state import Event, IllegalMove, Status, move
 from ringline.finetune.task import Finished, Kept, Piece, Planned, Refused, Stepped, Task, Trainer
 from ringline.jobs.run import JobFailed, Run
@@ -27,7 +27,9 @@ ATTEMPTS = 5
 """Lives of a job, kills and restarts of what trains included, after which it is given up."""
 
 TOLD_NS = SECOND
-"""A step is told no more often than this; the last one always."""
+TOLD_PART = 500
+"""A step is told no more often than this, nor than this part of the time that the attempt has taken: days of
+training leave some thousands of events. The last step is always told."""
 
 GGUF = b"GGUF"
 
@@ -74,9 +76,16 @@ class FineTuneJobs:
         """Serve what earlier lives of this server have trained; what cannot be served is logged."""
         for one in await self._store.read(training.with_status, Status.SUCCEEDED):
             try:
-                await self._served.add(one.id, one.model, self._adapter(one.id))
+                await self._serve(one)
             except RinglineError as error:
                 _log.warning("fine-tuned model not served", model=one.id, reason=str(error))
+
+    async def _serve(self, one: Training) -> None:
+        adapter = self._adapter(one.id)
+        if not await asyncio.to_thread(_is_gguf, adapter):
+            raise TrainingError(f"{adapter} is gone")
+        created = int(one.created_at.timestamp())
+        await self._served.add(FineTuned(one.id, one.model, adapter, one.account_id, created))
 
     async def run(self, run: Run) -> str:
         """One attempt at a job."""
@@ -151,7 +160,8 @@ class FineTuneJobs:
                 if watch.due(piece):
                     await self._stepped(one.id, piece, watch)
             case Kept():
-                await self._tell(one.id, "info", f"Saved what was learnt up to step {piece.step}.")
+                if watch.due_kept():
+                    await self._tell(one.id, "info", f"Saved what was learnt up to step {piece.step}.")
             case Refused():
                 refusal = TrainingError(piece.reason)
                 refusal.parameter = piece.parameter
@@ -175,11 +185,10 @@ class FineTuneJobs:
         await self._tell(id, "info", message, "metrics", data)
 
     async def _finished(self, one: Training, task: Task, piece: Finished) -> None:
-        adapter = Path(task.adapter)
-        if not await asyncio.to_thread(_is_gguf, adapter):
+        if not await asyncio.to_thread(_is_gguf, Path(task.adapter)):
             raise TrainingError("the trainer left no GGUF adapter")
         try:
-            await self._served.add(one.id, task.model, adapter)
+            await self._serve(one)
         except RinglineError as error:
             raise TrainingError(f"trained, but the adapter cannot be served: {error}") from error
         now = self._clock.utc()
@@ -265,7 +274,7 @@ class _Watch:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._told_ns: int | None = None
+        self._told_ns: dict[str, int] = {}
         self.begin(0)
 
     def begin(self, step: int) -> None:
@@ -275,14 +284,22 @@ class _Watch:
 
     def due(self, piece: Stepped) -> bool:
         """Whether this step is to be told."""
-        now = self._clock.now_ns()
         if self._first_tokens is None:
             # Of the tokens, only those of this attempt say how fast it is.
             done = piece.step - self._first_step
             self._first_tokens = piece.tokens - piece.tokens * done // max(1, piece.step)
-        if piece.step < piece.steps and self._told_ns is not None and now - self._told_ns < TOLD_NS:
+        return self._rarely("step") or piece.step >= piece.steps
+
+    def due_kept(self) -> bool:
+        """Whether a saving is to be told."""
+        return self._rarely("kept")
+
+    def _rarely(self, what: str) -> bool:
+        now = self._clock.now_ns()
+        pause = max(TOLD_NS, (now - self._began_ns) // TOLD_PART)
+        if what in self._told_ns and now - self._told_ns[what] < pause:
             return False
-        self._told_ns = now
+        self._told_ns[what] = now
         return True
 
     def _seconds(self) -> float:

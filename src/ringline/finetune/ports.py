@@ -42,11 +42,22 @@ class Files(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """A finished model: its name, that of its base, the adapter, whose it is, Unix seconds of its order."""
+
+    name: str
+    base: str
+    adapter: Path
+    owner: str
+    created: int
+
+
 class Served(Protocol):
     """Where finished models are used."""
 
-    async def add(self, name: str, base: str, adapter: Path) -> None:
-        """Serve an adapter under `name` beside its base from now on; raises `RinglineError`."""
+    async def add(self, model: FineTuned) -> None:
+        """Serve an adapter beside its base from now on; raises `RinglineError`."""
         ...
 
 

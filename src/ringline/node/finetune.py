@@ -15,7 +15,7 @@ from ringline.finetune.command import CommandTrainer
 from ringline.finetune.errors import TrainingError
 from ringline.finetune.job import FineTuneJobs, Limits
 from ringline.finetune.local import LocalTrainer
-from ringline.finetune.ports import Base, Bases, Note, Served
+from ringline.finetune.ports import Base, Bases, FineTuned, Note, Served
 from ringline.finetune.remote import RemoteTrainer
 from ringline.finetune.service import KIND, FineTuning
 from ringline.finetune.task import Trainer
@@ -67,9 +67,9 @@ class Adapters:
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def add(self, name: str, base: str, adapter: Path) -> None:
+    async def add(self, model: FineTuned) -> None:
         """Serve an adapter from now on."""
-        self._inference.add_adapter(name, base, adapter)
+        self._inference.add_adapter(model.name, model.base, model.adapter, model.owner, model.created)
 
 
 class Training:

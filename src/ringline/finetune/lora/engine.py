@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from ringline.finetune import plan, task
 from ringline.finetune.conversation import restore
@@ -12,9 +14,12 @@ from ringline.finetune.errors import TrainingError
 from ringline.finetune.lora import adam, checkpoint, llama
 from ringline.finetune.lora.gguf_file import GgufFile, write_adapter
 from ringline.finetune.lora.text import BytePairs, JinjaTemplate
-from ringline.finetune.masks import Example, example
+from ringline.finetune.masks import example
 from ringline.finetune.plan import Plan
 from ringline.finetune.task import Finished, Kept, Piece, Planned, Refused, Stepped, Task
+
+Example = tuple[llama.Ints, NDArray[np.bool_]]
+"""Five bytes a token: all of them are held."""
 
 RANK = 8
 ALPHA = 16.0
@@ -53,7 +58,11 @@ class LoraTrainer:
 
     def _train(self, job: Task, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         base = self._loaded(job.weights)
-        examples = self._examples(job, base)
+        examples: list[Example] = []
+        for one in self._examples(job, base):
+            if cancelled():
+                return
+            examples.append(one)
         epochs = plan.auto_epochs(len(examples)) if job.epochs is None else job.epochs
         course = Plan(len(examples), epochs, job.batch_size, job.learning_rate, job.seed)
         mark = f"{job.id} {course}"
@@ -64,7 +73,7 @@ class LoraTrainer:
             if cancelled():
                 return
             chosen = [examples[number] for number in course.batch_at(state.step)]
-            batch = llama.Batch.of([(one.tokens, one.learn) for one in chosen])
+            batch = llama.Batch.of(chosen)
             loss, gradients = model.learn(batch)
             adam.update(state.parameters, gradients, state.moments, state.step, course.rate_at(state.step))
             state.step += 1
@@ -83,10 +92,12 @@ class LoraTrainer:
             self._base = _Base(path, file.weights(), BytePairs(file), JinjaTemplate(file))
         return self._base
 
-    def _examples(self, job: Task, base: _Base) -> list[Example]:
+    def _examples(self, job: Task, base: _Base) -> Iterator[Example]:
         longest = min(job.longest, base.weights.shape.context)
         with Path(job.data).open("rb") as lines:
-            return [example(restore(line), base.template, base.tokenizer, longest) for line in lines]
+            for line in lines:
+                one = example(restore(line), base.template, base.tokenizer, longest)
+                yield np.array(one.tokens, np.int32), np.array(one.learn, bool)
 
     def _beginning(self, base: _Base, seed: int) -> checkpoint.State:
         parameters = llama.new_adapter(base.weights, RANK, seed)

@@ -94,17 +94,11 @@ class Batch:
     lengths: tuple[int, ...]
 
     @classmethod
-    def of(cls, examples: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> "Batch":
+    def of(cls, examples: Sequence[tuple[Ints, NDArray[np.bool_]]]) -> "Batch":
         """Lay examples (tokens, which of them are learnt) end to end."""
-        tokens = [token for sequence, _ in examples for token in sequence]
-        targets: list[int] = []
-        for sequence, learn in examples:
-            targets += [
-                token if wanted else -1 for token, wanted in zip(sequence[1:], learn[1:], strict=True)
-            ]
-            targets.append(-1)
-        lengths = tuple(len(sequence) for sequence, _ in examples)
-        return cls(np.array(tokens, np.int64), np.array(targets, np.int64), lengths)
+        targets = [np.append(np.where(learn[1:], tokens[1:], -1), -1) for tokens, learn in examples]
+        lengths = tuple(len(tokens) for tokens, _ in examples)
+        return cls(np.concatenate([tokens for tokens, _ in examples]), np.concatenate(targets), lengths)
 
 
 @dataclass(slots=True)
