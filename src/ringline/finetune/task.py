@@ -1,4 +1,4 @@
-"""What a trainer is given and what it tells, the same for ours and for one outside (docs/fine-tuning.md)."""
+"""What a trainer is given and what it tells, the same for ours and for one outside (docs/trainers.md)."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
