@@ -1,13 +1,17 @@
 """Insights of this node: made by its models, told by webhooks signed with the account's key."""
 
 import uuid
-from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from ringline.calls.state import Leg
+from ringline.conversations.insights.events import (
+    Completed,
+    CompletedOfCall,
+    completed,
+    completed_of_call,
+)
 from ringline.conversations.insights.intake import Intake
 from ringline.conversations.insights.job import InsightJob
 from ringline.conversations.insights.ports import Model
@@ -19,15 +23,12 @@ from ringline.jobs.runner import Jobs
 from ringline.store import legs
 from ringline.store.conversations import CALL_KEY, Conversation
 from ringline.store.db import Store
-from ringline.store.insight_runs import InsightResult, InsightRun
+from ringline.store.insight_runs import InsightRun
 from ringline.store.insights import InsightGroup
 from ringline.store.legs import Leg as LegRow
 from ringline.webhooks import policy
 from ringline.webhooks.outbox import QueuedEvent, queue_event
 from ringline.webhooks.policy import Target
-
-COMPLETED = "conversation.insights.completed"
-OF_CALL = "call.conversation_insights.generated"
 
 
 class Insights:
@@ -52,27 +53,26 @@ class Insights:
 
         Their ids follow from the run's, so the same results are never two events.
         """
-        webhooks = {insight.id: insight.webhook for insight in group.insights}
         if group.webhook:
-            self._queue(conn, run, "group", COMPLETED, completed(run, group, run.results), group.webhook)
+            self._queue(conn, run, "group", completed(run, group, run.results), Target(url=group.webhook))
+        webhooks = {insight.id: insight.webhook for insight in group.insights}
         for result in run.results:
             if url := webhooks.get(result.insight_id):
-                self._queue(conn, run, result.insight_id, COMPLETED, completed(run, group, [result]), url)
+                self._queue(conn, run, result.insight_id, completed(run, group, [result]), Target(url=url))
         if call_control_id := conversation.metadata.get(CALL_KEY):
             leg = legs.find_leg(conn, run.account_id, call_control_id)
             if leg is not None:
                 hooks = msgspec.convert(leg.webhooks, policy.Hooks)
-                targets = policy.targets(OF_CALL, hooks)
-                self._queue(conn, run, "call", OF_CALL, of_call(run, leg), *targets, leg=leg)
+                targets = policy.targets(CompletedOfCall.event_type, hooks)
+                self._queue(conn, run, "call", completed_of_call(run, leg), *targets, leg=leg)
 
     def _queue(
         self,
         conn: sa.Connection,
         run: InsightRun,
         who: str,
-        event_type: str,
-        payload: dict[str, Any],
-        *targets: str | Target,
+        payload: Completed | CompletedOfCall,
+        *targets: Target,
         leg: LegRow | None = None,
     ) -> None:
         queue_event(
@@ -80,45 +80,11 @@ class Insights:
             QueuedEvent(
                 id=str(uuid.uuid5(uuid.UUID(run.id), who)),
                 account_id=run.account_id,
-                event_type=event_type,
+                event_type=payload.event_type,
                 occurred_at=self._clock.utc(),
                 payload=msgspec.json.encode(payload),
-                targets=tuple(one if isinstance(one, Target) else Target(url=one) for one in targets),
+                targets=targets,
                 leg_id=leg.leg_id if leg else None,
                 session_id=leg.session_id if leg else None,
             ),
         )
-
-
-def completed(run: InsightRun, group: InsightGroup, results: Iterable[InsightResult]) -> dict[str, Any]:
-    """The payload of `conversation.insights.completed` (spec ai-api §5.6)."""
-    return {
-        "conversation_id": run.conversation_id,
-        "insight_group_id": group.id or None,
-        "insight_group_name": group.name,
-        "insights": [
-            {
-                "insight_id": one.insight_id,
-                "insight_name": one.insight_name,
-                "result": _value(one),
-            }
-            for one in results
-        ],
-    }
-
-
-def of_call(run: InsightRun, leg: LegRow) -> dict[str, Any]:
-    """The payload of `call.conversation_insights.generated`."""
-    return {
-        "call_control_id": leg.call_control_id,
-        "call_leg_id": leg.leg_id,
-        "call_session_id": leg.session_id,
-        "connection_id": leg.connection_id,
-        "client_state": leg.client_state,
-        "insight_group_id": run.group_id or None,
-        "results": [{"insight_id": one.insight_id, "result": _value(one)} for one in run.results],
-    }
-
-
-def _value(result: InsightResult) -> Any:
-    return msgspec.json.decode(result.result) if result.structured else result.result

@@ -122,7 +122,11 @@ async def list_groups(ctx: Ctx, page: PageQuery) -> Listing[GroupView]:
 
 @router.post("/insight-groups")
 async def create_group(ctx: Ctx, body: GroupCreate) -> Data[GroupView]:
-    """Make a group: insights that are generated together."""
+    """Make a group: insights that are generated together.
+
+    A conversation names its group by the metadata key `insight_group_id`; the group called `default` is for
+    those that name none.
+    """
     group_id, now = ctx.deps.ids.uuid(), ctx.deps.clock.utc()
 
     def create(conn: sa.Connection) -> InsightGroup:
@@ -193,7 +197,10 @@ async def list_runs(ctx: Ctx, conversation_id: UUID, page: PageQuery) -> Listing
 async def generate_insights(
     ctx: Ctx, conversation_id: UUID, body: RunRequest = RunRequest()
 ) -> Data[RunView]:
-    """Generate insights of a conversation as it is now: once, and again where that failed."""
+    """Generate insights of a conversation as it is now: once, and again where that failed.
+
+    An operation of ringline's own: they are also generated when a conversation goes idle, or its call ends.
+    """
     group_id = str(body.insight_group_id) if body.insight_group_id else None
     try:
         run = await ctx.deps.insights.request(ctx.account_id, str(conversation_id), group_id)
