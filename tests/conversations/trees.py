@@ -54,7 +54,7 @@ TEXTS = st.sampled_from(
         *("a%b", "a_b", "a*b", "[a]", "[ab]", "a]b", 'q"q', '"', "\\", "back\\slash", "😀"),
         *("9", "10", "9.0", "0.1", "-3", "-0", "0", "007", "1e5", "123456789012345", "1234567890123456"),
         *("true", "false", "TRUE", "null", "2025-01-01", "+13125550123", " 1312555", " 13125550123"),
-        *(f"{LONG}a", f"{LONG}b", LONG[:128]),
+        *(f"{LONG}a", f"{LONG}b", LONG[:128], LONG[:127], LONG[:129]),
     ]
 )
 """Values at every edge that a comparison has."""
