@@ -302,6 +302,8 @@ async def test_uploads_in_parts_that_go_wrong(house: House, s3: httpx.AsyncClien
         number = {"partNumber": "1"} if method == "PUT" else {}
         refused = await s3.request(method, path, params=upload | number)
         assert code(refused) == (404, "NoSuchUpload")
+    assert code(await s3.get("/bucket/k?uploadId=%00")) == (404, "NoSuchUpload")
+    assert code(await s3.get("/bucket?uploads&upload-id-marker=%00")) == (404, "NoSuchUpload")
     bad = {"content-md5": base64.b64encode(bytes(16)).decode()}
     refused = await s3.put("/bucket/k", params=upload | {"partNumber": 1}, content=b"y", headers=bad)
     assert code(refused) == (400, "BadDigest")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringline.core.clock import VirtualClock
-from ringline.store import bucket_listing, bucket_uploads, buckets
+from ringline.store import bucket_listing, bucket_traffic, bucket_uploads, buckets
 from ringline.store.bucket_listing import Query
 from ringline.store.bucket_tables import bucket_objects
+from ringline.store.bucket_traffic import Tally, Use
 from ringline.store.bucket_uploads import PART_LEAST, Upload
 from ringline.store.buckets import Bucket, Headers, Piece, StoredObject
 from ringline.store.db import Store
@@ -288,3 +289,18 @@ async def test_uploads_are_listed_page_by_page(made: Store) -> None:
     assert [one.id for one in page.uploads] == ["3", "4", "5"]
     page = await made.read(bucket_uploads.page, ME, NAME, limit=9, prefix="b/")
     assert [one.id for one in page.uploads] == ["3", "4"]
+
+
+async def test_what_a_bucket_is_used_for_adds_up(made: Store) -> None:
+    first, second = AT, AT + timedelta(hours=1)
+    some = [Use(first, "get_obj", Tally(2, 1, 10, 0)), Use(first, "put_obj", Tally(1, 1, 0, 5))]
+    await made.tx(bucket_traffic.add, ME, NAME, some)
+    more = [Use(first, "get_obj", Tally(1, 1, 7, 0)), Use(second, "get_obj", Tally(1, 0, 0, 0))]
+    await made.tx(bucket_traffic.add, ME, NAME, more)
+    await made.tx(bucket_traffic.add, ME, "gone", more)
+    summed = Use(first, "get_obj", Tally(3, 2, 17, 0))
+    assert await made.read(bucket_traffic.between, ME, NAME, first, second) == [summed, some[1]]
+    assert await made.read(bucket_traffic.between, ME, NAME, second, second + timedelta(hours=1)) == [more[1]]
+    await made.tx(buckets.delete, ME, NAME)
+    await made.tx(buckets.create, Bucket("b1", ME, NAME, "", AT), 100)
+    assert await made.read(bucket_traffic.between, ME, NAME, first, second) == []

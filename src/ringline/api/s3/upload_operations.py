@@ -14,7 +14,7 @@ from ringline.storage.s3.composite import Kind, PartChecksum, Plan, WholeChecksu
 from ringline.storage.s3.documents import PARTS_LIMIT, PartRef
 from ringline.storage.s3.errors import S3Error
 from ringline.store import bucket_uploads
-from ringline.store.bucket_uploads import Upload
+from ringline.store.bucket_uploads import NoSuchUpload, Upload
 from ringline.store.buckets import Headers, Piece, StoredObject
 
 ALGORITHM, KIND = CHECKSUM + "algorithm", CHECKSUM + "type"
@@ -118,7 +118,7 @@ async def list_multipart_uploads(call: Call) -> Response:
     """`GET /bucket?uploads`."""
     asked = read_list(call, "max-uploads")
     query = call.target.query
-    after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+    after = (query.get("key-marker", ""), _upload_id(query.get("upload-id-marker", "")))
     page = await call.store.read(
         bucket_uploads.page,
         call.account_id,
@@ -164,4 +164,11 @@ def _known(item: StoredObject) -> WholeChecksum | None:
 
 
 def _id(call: Call) -> str:
-    return call.target.query["uploadId"]
+    return _upload_id(call.target.query["uploadId"])
+
+
+def _upload_id(text: str) -> str:
+    # PostgreSQL takes no NUL even to look for.
+    if "\0" in text:
+        raise NoSuchUpload(text)
+    return text

@@ -24,7 +24,6 @@ STATUSES: dict[str, int] = {
     "InvalidRange": 416,
     "InvalidRequest": 400,
     "InvalidStorageClass": 400,
-    "InvalidToken": 400,
     "InvalidURI": 400,
     "KeyTooLongError": 400,
     "MalformedXML": 400,
