@@ -79,7 +79,7 @@ def test_urls() -> None:
 
 
 def test_the_documented_file_is_one() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "ai" / "engines.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "engines.md").read_text()
     (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     read = parse_engines(text, "engines.md", {"HOSTED_KEY": "k"})
     assert [engine.name for engine in read.engines] == ["gpu", "hosted"]
