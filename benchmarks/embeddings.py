@@ -18,7 +18,7 @@ from benchmarks.programs import Program, Unavailable
 from benchmarks.report import Result, Table, percentile, verdict
 from benchmarks.server import KEY, Server
 from benchmarks.texts import TEXTS
-from benchmarks.usage import children_of, pin, used
+from benchmarks.usage import children_of, pin, process_ms
 
 MODEL = "all-minilm-l6-v2"
 CLIENTS = 32
@@ -89,9 +89,9 @@ class Engine:
 
     async def window(self, seconds: float) -> dict[str, Any]:
         """What `measure` found, and the CPU milliseconds of a text: in all, and in the model's process."""
-        before = [used(pid) for pid in self.pids]
+        before = [process_ms(pid) for pid in self.pids]
         measured = await self.measure(seconds)
-        cpu = [used(pid).since(then).total / 1e6 for pid, then in zip(self.pids, before, strict=True)]
+        cpu = [process_ms(pid) - then for pid, then in zip(self.pids, before, strict=True)]
         return {**measured, "cpu": sum(cpu) / measured["texts"], "model": cpu[-1] / measured["texts"]}
 
 
