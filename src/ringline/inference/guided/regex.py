@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from ringline.inference.guided.errors import NotExpressible
 from ringline.inference.guided.grammar import (
     EMPTY,
+    SURROGATES,
     Chars,
     Expression,
     OneOf,
@@ -249,11 +250,15 @@ class _Parser:
             case _ if char in CONTROLS:
                 return CONTROLS[char]
             case "x" | "u":
-                digits = self._pattern[self._at : self._at + (2 if char == "x" else 4)]
-                if not digits or any(digit not in string.hexdigits for digit in digits):
+                count = 2 if char == "x" else 4
+                digits = self._pattern[self._at : self._at + count]
+                code = (
+                    int(digits, 16) if set(digits) <= set(string.hexdigits) and len(digits) == count else -1
+                )
+                if code < 0 or SURROGATES[0] <= code <= SURROGATES[1]:
                     raise NotExpressible(f"the escape \\{char}{digits}")
-                self._at += len(digits)
-                return chr(int(digits, 16))
+                self._at += count
+                return chr(code)
             case _ if char.isalnum():
                 raise NotExpressible(f"the escape \\{char}")
             case _:
