@@ -132,6 +132,15 @@ def test_a_value_is_never_sql(engines: list[sa.Engine], text: str) -> None:
         assert found(engine, [*ROWS, row], queries) == [["5"]] * len(tests)
 
 
+def test_the_largest_query_there_may_be_is_answered(engines: list[sa.Engine]) -> None:
+    one = "(" + "and(" * 15 + ",".join(["metadata->n.not.like.*9*"] * 99) + ")" * 16
+    values = ",".join(f"v{number}" for number in range(500))
+    order = ",".join(f"metadata->k{number}.desc" for number in range(8))
+    query = filters.parse([("not.or", one), ("metadata->n", f"not.in.({values})"), ("order", order)])
+    for engine in engines:
+        assert found(engine, ROWS, [query]) == [["1"]]
+
+
 def test_more_rows_than_the_most_are_never_read(engines: list[sa.Engine]) -> None:
     rows = [
         Conversation(id=f"{number:04}", account_id="mine", created_at=START, last_message_at=START)

@@ -60,8 +60,10 @@ DEEPEST = 16
 MOST_TESTS = 100
 MOST_VALUES = 500
 """In all lists of one query together."""
+MOST_KEYS = 8
+"""Of order: each metadata key among them is a join."""
 LONGEST = 1_000
-"""Characters of one operand, key or pattern."""
+"""Characters of one operand or key."""
 HIGHEST = 2**31 - 1
 """Of limit and offset."""
 
@@ -110,6 +112,8 @@ def parse(items: Iterable[tuple[str, str]]) -> Query:
             numbers[name] = reader.whole_number(least=int(name == "limit"))
         elif name == "order":
             order += reader.order()
+            if len(order) > MOST_KEYS:
+                raise BadFilter(name, f"a query may have {MOST_KEYS} keys of order at most")
         elif name != "select":
             where.append(reader.item())
     return Query(tuple(where), tuple(order), numbers.get("limit"), numbers.get("offset", 0))
@@ -176,8 +180,6 @@ class _Reader:
         while self._scan.takes(","):
             keys.append(self._order_key())
         self._end()
-        if len(keys) > len(Column) * 2:
-            raise self._wrong("too many keys")
         return keys
 
     def whole_number(self, *, least: int) -> int:
