@@ -252,9 +252,7 @@ class _Reader:
         return MetadataKey(self._sound(key))
 
     def _test(self, field: Field, ends: str) -> Term:
-        self._budget.tests -= 1
-        if self._budget.tests < 0:
-            raise self._wrong(f"a query may have {MOST_TESTS} tests at most")
+        self._spend(1)
         negated = self._scan.takes("not.")
         found = self._scan.match(OPERATOR)
         if found is None:
@@ -272,6 +270,7 @@ class _Reader:
         if operator == "is":
             return self._is(field, self._scan.until(ends))
         if operator == "isdistinct":
+            self._spend(1)
             equal = Compare(field, Comparison.EQ, self._scalar(field, self._operand(ends)))
             return Or((Not(equal), Is(field, State.NULL)))
         if operator in COMPARISONS or operator in PATTERNS:
@@ -286,6 +285,7 @@ class _Reader:
         terms = tuple(self._compared(field, operator, one) for one in self._values("{}"))
         if not terms:
             raise self._wrong("the list is empty")
+        self._spend(len(terms) - 1)
         return Or(terms) if quantifier == "any" else And(terms)
 
     def _compared(self, field: Field, operator: str, operand: str) -> Leaf:
@@ -293,8 +293,9 @@ class _Reader:
             return Compare(field, Comparison(operator), self._scalar(field, operand))
         if isinstance(field, Column) and field.is_time:
             raise self._wrong(f"{field} is a time; {operator} compares texts")
+        text = self._sound(operand)
         try:
-            pattern = patterns.parse(self._sound(operand))
+            pattern = patterns.parse(text)
         except ValueError as error:
             raise self._wrong(f"{error}") from None
         return Like(field, pattern, fold=operator == "ilike")
@@ -358,6 +359,11 @@ class _Reader:
         if UNSTORABLE.search(text):
             raise self._wrong("a value has characters that no text has")
         return text
+
+    def _spend(self, tests: int) -> None:
+        self._budget.tests -= tests
+        if self._budget.tests < 0:
+            raise self._wrong(f"a query may have {MOST_TESTS} tests at most")
 
     def _end(self) -> None:
         if not self._scan.at_end:
