@@ -10,6 +10,7 @@ through one `reader().feed(piece)`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from ringline.core.ids import Ids
 from ringline.inference.cards import GuideKind, ModelCard, kind_of
@@ -22,6 +23,8 @@ from ringline.inference.chat import (
     JsonSchema,
     NamedTool,
     Regex,
+    Tool,
+    ToolChoice,
     ToolMode,
     Usage,
 )
@@ -41,6 +44,9 @@ FIELDS = {
     GuideKind.GRAMMAR: "grammar",
 }
 """The member of the request that a guide comes in (a schema also in `guided_json`)."""
+
+Promise = JsonSchema | AnyJson | Regex | Choice
+"""The guides that clients ask for."""
 
 MOST_TOOLS = 128
 MOST_CHOICES = 1000
@@ -82,8 +88,7 @@ def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
     engine nor a grammar can promise.
     """
     checks = _checks(request)
-    words, grammar = _guided(request, card)
-    guide = request.guide if grammar is None else GrammarGuide(gbnf.serialize(grammar))
+    words, guide = _guided(request, card)
     if card.capabilities.tools:
         asked = replace(request, guide=guide)
         tools = toolprompt.offered(request)
@@ -99,7 +104,7 @@ def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
         raise Unsupported("tools", card.id, "tools")
     shown = replace(request, tools=tools)
     try:
-        calls = GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(shown, grammar)))
+        calls = _calls(tools, request.tool_choice, request.parallel_tool_calls, request.guide)
     except NotExpressible as refusal:
         raise Unsupported("tools", card.id, refusal.what) from refusal
     may_speak = request.tool_choice is ToolMode.AUTO
@@ -125,29 +130,41 @@ def _checks(request: ChatRequest) -> Checks:
     return checks
 
 
-def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer], Grammar | None]:
-    """How the answer's words are read, and the grammar to ask for; None where the engine obeys by itself."""
+def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer], Guide | None]:
+    """How the answer's words are read, and the guide that the engine is given."""
     guide = request.guide
     if guide is None or isinstance(guide, GrammarGuide):
-        return AsIs, None
+        return AsIs, guide
     kind, guides = kind_of(guide), card.capabilities.guides
     field = FIELDS[kind]
     check = check_of(guide, field)
     if GuideKind.GRAMMAR in guides:
         try:
-            grammar = grammar_of(guide)
+            made = _made(guide)
         except NotExpressible as refusal:
             raise Unsupported(field, card.id, refusal.what) from refusal
-        return lambda: CheckedText(check, held=False), grammar
+        return lambda: CheckedText(check, held=False), made
     if kind not in guides:
         raise Unsupported(field, card.id, f"answers guided by {kind}")
     # An engine's promise is not ours: what must not be wrong is held until it is known to be right.
     held = not isinstance(guide, JsonSchema) or guide.strict
-    return lambda: CheckedText(check, held=held), None
+    return lambda: CheckedText(check, held=held), guide
 
 
-def grammar_of(guide: Guide) -> Grammar | None:
-    """The grammar of a guide; None for one that is a grammar already. Raises `NotExpressible`."""
+# Clients ask the same again and again, and a large schema takes longer to write out than an answer to begin.
+@lru_cache(maxsize=128)
+def _made(guide: Promise) -> GrammarGuide:
+    return GrammarGuide(gbnf.serialize(grammar_of(guide)))
+
+
+@lru_cache(maxsize=128)
+def _calls(tools: tuple[Tool, ...], choice: ToolChoice, are_many: bool, guide: Guide | None) -> GrammarGuide:
+    words = None if guide is None or isinstance(guide, GrammarGuide) else grammar_of(guide)
+    return GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(tools, choice, are_many, words)))
+
+
+def grammar_of(guide: Promise) -> Grammar:
+    """The grammar of what is promised; raises `NotExpressible`."""
     match guide:
         case JsonSchema(schema=text):
             return schema.grammar_of(read(text))
@@ -159,5 +176,3 @@ def grammar_of(guide: Guide) -> Grammar | None:
             if len(options) > MOST_CHOICES:
                 raise NotExpressible(f"more than {MOST_CHOICES} choices")
             return Grammar(one_of(*map(Text, options)))
-        case GrammarGuide():
-            return None

@@ -43,6 +43,9 @@ MOST_TIMES = 1000
 MOST_WEIGHT = 10_000
 """What a grammar may come to, see `weight`; an engine looks at all of it for each token."""
 
+MOST_EMPTY = 50
+"""Parts of a repeated sequence that may all be left out: it is written out once for each."""
+
 DIGITS = Chars(((ord("0"), ord("9")),))
 WORD = chars(string.ascii_letters + string.digits + "_")
 SPACE = chars("\t\n\f\r ")
@@ -295,6 +298,8 @@ def _not_empty(item: Expression) -> Expression:
             filled = [one for one in map(_not_empty, options) if one != EMPTY]
             return one_of(*filled) if filled else EMPTY
         case Sequence(parts) if may_be_empty(item):
+            if len(parts) > MOST_EMPTY:
+                raise NotExpressible("a repetition of so much that may be left out")
             return one_of(
                 *(sequence(_not_empty(part), *parts[place + 1 :]) for place, part in enumerate(parts))
             )

@@ -41,7 +41,7 @@ from ringline.inference.guided.numbers import Bounds
 MOST_DEPTH = 60
 """Schemas within schemas; references do not count."""
 
-MOST_PARTS = 4000
+MOST_PARTS = 2000
 """Schemas in a schema, those met again by merging included."""
 
 MOST_PARTS_EXCLUDING = 40
@@ -104,6 +104,8 @@ class _Compiler:
         for keyword, harmless in REFUSED.items():
             if keyword in schema and (harmless is None or schema[keyword] != harmless):
                 raise NotExpressible(f"{keyword} at {at}")
+        if not asserted(schema):
+            return values.VALUE
         if "$ref" in schema:
             return self._reference(schema, at, trail)
         for keyword in ("allOf", "anyOf", "oneOf"):

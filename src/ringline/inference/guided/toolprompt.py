@@ -17,6 +17,7 @@ from ringline.inference.chat import (
     Role,
     Tool,
     ToolCall,
+    ToolChoice,
     ToolMode,
 )
 from ringline.inference.guided import schema
@@ -68,14 +69,16 @@ def worth_offering(request: ChatRequest) -> tuple[Tool, ...]:
     return tuple(tool for tool in tools if tool.name not in answered)
 
 
-def calls_grammar(request: ChatRequest, words: Grammar | None) -> Grammar:
-    """What an answer may be: calls of the request's tools, or `words` (None for any) if it calls nothing.
+def calls_grammar(
+    tools: Iterable[Tool], choice: ToolChoice, are_many: bool, words: Grammar | None
+) -> Grammar:
+    """What an answer may be: calls of these tools, or under `auto` `words` (None for any).
 
     Raises `NotExpressible` that names the tool.
     """
     rules: dict[str, Expression] = {}
     calls: list[Expression] = []
-    for place, tool in enumerate(request.tools):
+    for place, tool in enumerate(tools):
         try:
             arguments = schema.grammar_of(read(tool.parameters))
         except NotExpressible as refusal:
@@ -85,13 +88,9 @@ def calls_grammar(request: ChatRequest, words: Grammar | None) -> Grammar:
         start = Text(f'{{"name": {literal(tool.name).text}, "arguments": ')
         calls.append(sequence(start, root, Text("}")))
     rules["call"] = one_of(*calls)
-    more = (
-        repeat(sequence(Text("\n"), Rule("call")), 0, MOST_CALLS - 1)
-        if request.parallel_tool_calls
-        else EMPTY
-    )
+    more = repeat(sequence(Text("\n"), Rule("call")), 0, MOST_CALLS - 1) if are_many else EMPTY
     required = sequence(Rule("call"), more)
-    if request.tool_choice is not ToolMode.AUTO:
+    if choice is not ToolMode.AUTO:
         return Grammar(required, rules)
     said, own = renamed(words, "words-") if words else (ANYTHING, {})
     return Grammar(one_of(sequence(Text(CALL), required), sequence(Text(TEXT), said)), rules | own)

@@ -30,6 +30,9 @@ CONTROLS = Chars(((0, 0x1F), (0x7F, 0x9F)))
 PLAIN = union(CONTROLS, chars('"\\'), Chars((SURROGATES,))).inverted()
 """Characters that stand for themselves in a string; the controls of Latin 1 could, but serve nobody."""
 
+MOST_NAME = 200
+"""Characters of a name that others have to differ from, one rule after the other."""
+
 COMMA = sequence(Text(","), optional(Text(" ")))
 COLON = sequence(Text(":"), optional(Text(" ")))
 
@@ -96,8 +99,10 @@ def _first_of(item: Expression, least: int, most: int | None) -> Expression:
 
 
 def names_but(taken: Iterable[str]) -> Expression:
-    """Strings that are none of these names."""
+    """Strings that are none of these names; raises `NotExpressible` for very long ones."""
     names = sorted(set(taken))
+    if names and max(map(len, names)) > MOST_NAME:
+        raise NotExpressible(f"additionalProperties beside a name of more than {MOST_NAME} characters")
     return sequence(QUOTE, _differing(names), QUOTE) if names else STRING
 
 
