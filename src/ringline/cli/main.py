@@ -16,6 +16,7 @@ COMMANDS = (
     Entry("calls", "ringline.cli.calls:app", "What calls there were, and what happened in them."),
     Entry("webhooks", "ringline.cli.webhooks:app", "Events on their way to apps."),
     Entry("models", "ringline.cli.models:app", "Model weights: what there is, and getting it."),
+    Entry("chat", "ringline.cli.chat:chat", "Talk to a model of a running server."),
     Entry("train", "ringline.cli.train:train", "Teach a model by examples, and watch it learn."),
 )
 
