@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from ringline.conversations.insights.intake import NoConversation, NoGroup, NotAsked
+from ringline.conversations.insights.intake import AT_ONCE, NoConversation, NoGroup, NotAsked
 from ringline.store import conversations, insights
 from ringline.store.insight_runs import NO_GROUP, RunStatus
 from ringline.store.insight_tables import insight_fields, insight_results, insight_runs
@@ -109,6 +109,12 @@ async def test_without_a_group_an_idle_conversation_is_left_alone(bench: Bench, 
     assert await bench.insights.intake.look(NOW) == 0
     assert [await bench.runs(one) for one in ids] == [[], [], []]
     assert engine.asked == []
+
+
+async def test_one_look_is_for_all_that_are_idle(bench: Bench) -> None:
+    for _ in range(2 * AT_ONCE + 1):
+        await bench.conversation("Hello.")
+    assert await bench.insights.intake.look(NOW) == 2 * AT_ONCE + 1
 
 
 async def test_the_metadata_names_the_group(bench: Bench) -> None:

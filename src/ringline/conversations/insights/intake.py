@@ -1,6 +1,7 @@
 """Decides what is asked of a conversation and queues it, once for each state that it reaches."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ AT_ONCE = 100
 SUMMARY_NAME = "Summary"
 SUMMARY = "Summarise the conversation in a few sentences: what it was about, and how it ended."
 _SUMMARIES = uuid.UUID("6f0ad3a4-6f2c-4b57-9b3c-0d0f3ce1a5c1")
+_RUNS = uuid.UUID("9a3f6c51-5f0e-4f0c-8d0b-1f6d1d2a7b10")
 
 
 class NotAsked(RinglineError):
@@ -58,22 +60,27 @@ class Intake:
         Without a group it is the one that the conversation's metadata names, else the account's default
         group, else a summary alone. A run that has failed begins anew. Raises `NotAsked`.
         """
-        return await self._store.tx(self._requested, account_id, conversation_id, group_id)
+        job_id = self._ids.uuid()
+        return await self._store.tx(self._requested, account_id, conversation_id, group_id, job_id)
 
     async def hung_up(self, account_id: str, call_control_id: str) -> None:
         """The call has ended: what was said in it is complete."""
         if await self._store.read(conversations.find_by_call, account_id, call_control_id):
-            await self._store.tx(self._after_call, account_id, call_control_id)
+            await self._store.tx(self._after_call, account_id, call_control_id, self._ids.uuid())
 
     async def look(self, idle: timedelta) -> int:
         """Queue the conversations in which nothing was said for so long; returns how many were looked at."""
         before, looked_at = self._clock.utc() - idle, 0
-        while some := await self._store.tx(self._after_silence, before):
+        while True:
+            # Made here: the store's thread must not draw from the randomness of this one.
+            job_ids = [self._ids.uuid() for _ in range(AT_ONCE)]
+            some = await self._store.tx(self._after_silence, before, job_ids)
             looked_at += some
-        return looked_at
+            if some < AT_ONCE:
+                return looked_at
 
     def _requested(
-        self, conn: sa.Connection, account_id: str, conversation_id: str, group_id: str | None
+        self, conn: sa.Connection, account_id: str, conversation_id: str, group_id: str | None, job_id: str
     ) -> InsightRun:
         conversation = conversations.find(conn, account_id, conversation_id)
         if conversation is None:
@@ -88,25 +95,25 @@ class Intake:
                 raise NoGroup("The insight group could not be found.")
         if group is not None and not group.insights:
             raise NotAsked(f"The insight group {group.name} has no insights.")
-        return self._queue(conn, conversation, group.id if group else NO_GROUP, "request")
+        return self._queue(conn, conversation, group.id if group else NO_GROUP, "request", job_id)
 
-    def _after_call(self, conn: sa.Connection, account_id: str, call_control_id: str) -> None:
+    def _after_call(self, conn: sa.Connection, account_id: str, call_control_id: str, job_id: str) -> None:
         conversation = conversations.find_by_call(conn, account_id, call_control_id)
         if conversation is not None:
-            self._by_itself(conn, conversation, "hangup")
+            self._by_itself(conn, conversation, "hangup", job_id)
 
-    def _after_silence(self, conn: sa.Connection, before: datetime) -> int:
-        found = conversations.idle(conn, before, AT_ONCE)
-        for conversation in found:
-            self._by_itself(conn, conversation, "idle")
+    def _after_silence(self, conn: sa.Connection, before: datetime, job_ids: Sequence[str]) -> int:
+        found = conversations.idle(conn, before, len(job_ids))
+        for conversation, job_id in zip(found, job_ids, strict=False):  # there may be fewer than that
+            self._by_itself(conn, conversation, "idle", job_id)
         return len(found)
 
-    def _by_itself(self, conn: sa.Connection, conversation: Conversation, cause: Cause) -> None:
+    def _by_itself(self, conn: sa.Connection, conversation: Conversation, cause: Cause, job_id: str) -> None:
         if conversation.message_count <= conversation.seen_count:
             return
         group = self._group_of(conn, conversation)
         if group is not None and group.insights:
-            self._queue(conn, conversation, group.id, cause)
+            self._queue(conn, conversation, group.id, cause, job_id)
         else:
             conversations.mark_seen(conn, conversation.id, conversation.message_count)
 
@@ -117,11 +124,11 @@ class Intake:
         return insights.group_named(conn, conversation.account_id, self._default_group)
 
     def _queue(
-        self, conn: sa.Connection, conversation: Conversation, group_id: str, cause: Cause
+        self, conn: sa.Connection, conversation: Conversation, group_id: str, cause: Cause, job_id: str
     ) -> InsightRun:
-        now, job_id, version = self._clock.utc(), self._ids.uuid(), conversation.message_count
+        now, version = self._clock.utc(), conversation.message_count
         run = InsightRun(
-            id=self._ids.uuid(),
+            id=str(uuid.uuid5(_RUNS, f"{conversation.id}/{group_id}/{version}")),
             account_id=conversation.account_id,
             conversation_id=conversation.id,
             group_id=group_id,
