@@ -29,7 +29,7 @@ Key = Annotated[str | None, typer.Option("--key", help="API key; default: RINGLI
 def train(
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="A .jsonl or text file here, or a BUCKET[/KEY] of the server."),
+        typer.Argument(metavar="FILE", help="A .jsonl or text file here, or BUCKET/KEY on the server."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model that is to learn.")] = None,
     epochs: Annotated[str, typer.Option(help="Passes over the examples, or auto.")] = "auto",
