@@ -109,6 +109,13 @@ async def test_what_is_wrong_is_named_in_each_envelope(api: httpx.AsyncClient, p
         assert said["error"]["type"] == "invalid_request_error"
 
 
+async def test_half_a_character_is_refused(api: httpx.AsyncClient) -> None:
+    body = rb'{"model": "small", "input": ["ok", "\ud800"]}'
+    answer = await api.post("/embeddings", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "input"
+
+
 async def test_the_sdk_raises_what_it_knows(house: House) -> None:
     client = sdk(house, "")
     with pytest.raises(openai.NotFoundError) as unknown:

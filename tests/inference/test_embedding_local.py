@@ -133,6 +133,32 @@ async def test_who_leaves_takes_the_waiting_texts_along() -> None:
     await engine.stop()
 
 
+async def test_leaving_at_any_moment_harms_nobody_else() -> None:
+    engine = make(texts=2, wait_ns=0)
+    await engine.embed(EmbeddingRequest(["warm"]))
+    leavers = [asyncio.create_task(engine.embed(EmbeddingRequest([f"{n:03}"]))) for n in range(60)]
+    stayers = [asyncio.create_task(engine.embed(EmbeddingRequest([f"{n:04}"]))) for n in range(60)]
+    for leaver in leavers:
+        await asyncio.sleep(0)
+        leaver.cancel()
+    assert {(await stayer).prompt_tokens for stayer in stayers} == {4}
+    ended = await asyncio.gather(*leavers, return_exceptions=True)
+    assert any(isinstance(one, asyncio.CancelledError) for one in ended)
+    await engine.stop()
+
+
+async def test_a_stop_fails_who_still_waits() -> None:
+    engine = make(texts=1)
+    await engine.embed(EmbeddingRequest(["warm"]))
+    waiting = [asyncio.create_task(engine.embed(EmbeddingRequest(["slow"]))) for _ in range(3)]
+    await asyncio.sleep(0)
+    await engine.stop()
+    for one in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(one, EngineFailed)
+    with pytest.raises(EngineFailed, match="was stopped"):
+        await engine.embed(EmbeddingRequest(["late"]))
+
+
 async def test_a_full_queue_and_a_long_wait_are_busy() -> None:
     engine = make(patience_s=0.05, waiting=2)
     await engine.embed(EmbeddingRequest(["warm"]))
@@ -146,6 +172,11 @@ async def test_a_full_queue_and_a_long_wait_are_busy() -> None:
     assert (await running).prompt_tokens == 4
     assert (await engine.embed(EmbeddingRequest(["d"], priority=Priority.LIVE))).prompt_tokens == 1
     await engine.stop()
+
+
+def test_half_a_character_is_no_text() -> None:
+    with pytest.raises(EngineRefused, match="input 1 has half a surrogate pair"):
+        EmbeddingRequest(["caf\u00e9 \U0001f642", "\ud800"])
 
 
 @pytest.mark.parametrize("inputs", [[], [""], ["a", ""], [[]]])

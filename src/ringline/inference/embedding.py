@@ -1,12 +1,13 @@
 """Texts into vectors: the front of every embedding engine, local or upstream."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ringline.inference.cards import ModelCard
 from ringline.inference.embedding_job import Input, Vectors
-from ringline.inference.errors import UnknownModel
+from ringline.inference.errors import EngineRefused, UnknownModel
 from ringline.workers import Priority
 
 __all__ = [
@@ -19,13 +20,16 @@ __all__ = [
     "Vectors",
 ]
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 CUT_TO_CONTEXT = -1
 """As `cut`: each input is cut to what the model can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """Inputs for one model; raises ValueError without any, or with an empty one.
+    """Inputs for one model.
+
+    Raises ValueError without any, or with an empty one; `EngineRefused` for text that UTF-8 cannot carry.
 
     `dimensions` is None for the model's own. `cut` is the most tokens of an input that are read, the rest is
     left away; None refuses an input that is longer than the model's context.
@@ -39,6 +43,11 @@ class EmbeddingRequest:
     def __post_init__(self) -> None:
         if not self.inputs or not all(self.inputs):
             raise ValueError("nothing to embed: no input, or an empty one")
+        for place, one in enumerate(self.inputs):
+            if isinstance(one, str) and not one.isascii() and SURROGATE.search(one):
+                raise EngineRefused(
+                    400, f"input {place} has half a surrogate pair, which is no text.", "input"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class LocalEmbeddings:
             await pending.done
         finally:
             del self._pending[number]
+            pending.done.cancel()
             if pending.left:
                 self._batching.withdraw(number)
         return Embedded(pending.vectors, pending.tokens, self._model.name)
@@ -103,7 +104,8 @@ class LocalEmbeddings:
         if self._timer:
             self._timer.cancel()
         await self._worker.stop()
-        await asyncio.gather(*self._running)
+        while self._running:
+            await asyncio.gather(*self._running)
 
     def _enter(self, request: EmbeddingRequest) -> tuple[int, _Pending]:
         model = self._model
@@ -151,13 +153,14 @@ class LocalEmbeddings:
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later((due - now) / SECOND, self._pump)
                 return
-            task = asyncio.create_task(self._run(batch), name=f"embed {len(batch)} texts")
+            # Now, not in the task: by the time that it runs a request may have left.
+            asked = [self._pending[piece.request] for piece in batch]
+            for pending in asked:
+                pending.begun.set()
+            task = asyncio.create_task(self._run(batch, asked), name=f"embed {len(batch)} texts")
             self._running.add(task)
 
-    async def _run(self, batch: Sequence[Piece]) -> None:
-        asked = [self._pending[piece.request] for piece in batch]
-        for pending in asked:
-            pending.begun.set()
+    async def _run(self, batch: Sequence[Piece], asked: Sequence[_Pending]) -> None:
         job = EmbeddingJob(
             [pending.inputs[piece.index] for pending, piece in zip(asked, batch, strict=True)],
             [pending.cut for pending in asked],
