@@ -141,13 +141,14 @@ class MadeCall(Body):
     function: CalledFunction
 
 
+Parts = Annotated[list[ContentPart], Field(min_length=1)]
+
+
 class ChatMessage(Body):
     """One message."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[
-        list[ContentPart] | None, BeforeValidator(_parts), Field(min_length=1, json_schema_extra=_or_text)
-    ] = None
+    content: Annotated[Parts | None, BeforeValidator(_parts), Field(json_schema_extra=_or_text)] = None
     name: str | None = None
     tool_calls: list[MadeCall] | None = None
     tool_call_id: str | None = None

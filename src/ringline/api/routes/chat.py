@@ -29,7 +29,7 @@ CLIENT_CLOSED = 499
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A completion; with `stream` its chunks as server-sent events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     }
 }
 

@@ -29,7 +29,7 @@ logger = log.get("api")
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A response; with `stream` the events that build it up.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     }
 }
 
