@@ -9,14 +9,17 @@ from ringline.media.core.resample cimport Resampler
 cdef int OCTETS
 
 
+cdef class Scratch:
+    cdef unsigned char[::1] octets
+    cdef short[::1] decoded, samples
+
+
 cdef class Inlet:
     cdef Reader reader
     cdef Queue queue
     cdef Coder coder
     cdef Resampler resampler
-    cdef unsigned char[::1] octets
-    cdef short[::1] decoded, samples
-    cdef int most
+    cdef Scratch scratch
 
-    @cython.locals(octets=int, samples=int, longest="long long", waiting="long long")
+    @cython.locals(octets=int, samples=int, longest="long long")
     cdef int c_push(self, const unsigned char[::1] message, int size, long long most) noexcept nogil

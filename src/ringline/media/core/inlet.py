@@ -2,6 +2,7 @@
 """The short way of an app's audio into a leg: from the text of a `media` message to samples in the queue."""
 
 from array import array
+from typing import Final
 
 from ringline.media.core.coder import Coder
 from ringline.media.core.message import Reader
@@ -11,18 +12,30 @@ from ringline.media.core.resample import Resampler
 OCTETS = 4096  # of one payload: 512 ms of PCMU, 42 ms of L16 at 48000 Hz; what is longer takes the long way
 
 
+class Scratch:
+    """Room for one payload on its way, used by one inlet after the other: small enough to stay in the cache.
+
+    A leg's rate is at most twice a stream's (8000 into 16000), so `samples` hold what `decoded` becomes.
+    """
+
+    def __init__(self) -> None:
+        self.octets = array("B", bytes(OCTETS + 3))
+        self.decoded = array("h", bytes(4 * OCTETS))  # G.722 has two samples an octet
+        self.samples = array("h", bytes(8 * OCTETS))
+
+
+SCRATCH: Final = Scratch()
+
+
 class Inlet:
-    """One stream's decoder, rate converter and queue, written by Python's thread only."""
+    """One stream's decoder, rate converter and queue. All inlets belong to Python's one thread of the plane."""
 
     def __init__(self, queue: Queue, coder: Coder, resampler: Resampler) -> None:
         self.reader = Reader()
         self.queue = queue
         self.coder = coder
         self.resampler = resampler
-        self.octets = array("B", bytes(OCTETS + 3))
-        self.decoded = array("h", bytes(4 * OCTETS))  # G.722 has two samples an octet
-        self.most = int(OCTETS * 2 * resampler.phases // resampler.step) + 2
-        self.samples = array("h", bytes(2 * self.most))
+        self.scratch = SCRATCH
 
     def push(self, message: bytes, most: int) -> bool:
         """Queue the payload of a `media` message of the usual exact shape, unless more than `most` samples
@@ -32,15 +45,14 @@ class Inlet:
 
     def c_push(self, message: bytes, size: int, most: int) -> int:
         """`push` between C functions; 0 for False."""
-        octets = self.reader.c_read(message, size, self.octets, OCTETS)
+        octets = self.reader.c_read(message, size, self.scratch.octets, OCTETS)
         if octets <= 0:
             return 0
         samples = self.coder.c_samples(octets)
         longest = samples * self.resampler.phases // self.resampler.step + 1
-        waiting = self.queue.c_waiting()
-        if waiting + longest > most or longest > self.queue.c_room():
+        if longest > 4 * OCTETS or longest > self.queue.c_room() or longest + self.queue.c_waiting() > most:
             return 0
-        samples = self.coder.c_decode(self.octets, 0, octets, self.decoded, 0)
-        samples = self.resampler.c_process(self.decoded, 0, samples, self.samples, 0)
-        self.queue.c_push(self.samples, 0, samples)
+        samples = self.coder.c_decode(self.scratch.octets, 0, octets, self.scratch.decoded, 0)
+        samples = self.resampler.c_process(self.scratch.decoded, 0, samples, self.scratch.samples, 0)
+        self.queue.c_push(self.scratch.samples, 0, samples)
         return 1
