@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringline.core.clock import VirtualClock
-from ringline.store import bucket_listing, bucket_traffic, bucket_uploads, buckets
+from ringline.core.ids import Ids
+from ringline.store import accounts, bucket_listing, bucket_traffic, bucket_uploads, buckets
 from ringline.store.bucket_listing import Query
 from ringline.store.bucket_tables import bucket_objects
 from ringline.store.bucket_traffic import Tally, Use
@@ -111,6 +112,22 @@ async def test_writers_of_one_key_leave_one_object_and_name_all_else(made: Store
     _found, kept = await made.read(buckets.find_object, ME, NAME, "a")
     named = sorted([key for some in left for key in some] + [one.storage_key for one in kept])
     assert (len(kept), named) == (1, sorted(one.storage_key for one in pieces))
+
+
+async def test_makers_of_a_bucket_at_once_make_one(store: Store, ids: Ids) -> None:
+    account = await store.tx(accounts.create_account, "me", ids=ids, now=AT)
+
+    async def make(name: str) -> type[Exception] | None:
+        try:
+            await store.tx(buckets.create, Bucket(ids.uuid(), account.id, name, "", AT), 3)
+        except (buckets.BucketExists, buckets.TooManyBuckets) as refusal:
+            return type(refusal)
+        return None
+
+    same = await asyncio.gather(*(make("same") for _ in range(8)))
+    assert (same.count(None), same.count(buckets.BucketExists)) == (1, 7)
+    others = await asyncio.gather(*(make(f"other-{number}") for number in range(8)))
+    assert (others.count(None), others.count(buckets.TooManyBuckets)) == (2, 6)
 
 
 TRICKY = [

@@ -11,11 +11,14 @@ from typing import Any
 
 import boto3
 import httpx
+import obstore
 import pytest
 import telnyx
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import S3Store
 
 from ringline.testing import Server
 
@@ -245,6 +248,32 @@ def test_an_upload_in_parts_has_a_checksum_too(s3: Any, bucket: str, algorithm: 
         assert done[name] == single[name]
     else:
         assert done[name].endswith("-2")
+
+
+def test_another_client_is_content_too(server: Server, s3: Any, bucket: str) -> None:
+    """The object_store crate, by way of obstore: streamed parts, ranges, lists, deletions by hundreds."""
+    store = S3Store(
+        bucket,
+        endpoint=server.url.removesuffix("/v2") + "/s3",
+        region="us-east-1",
+        access_key_id=server.api_key,
+        secret_access_key="ignored",
+        client_options={"allow_http": True},
+    )
+    data = os.urandom(12 * MIB)
+    obstore.put(store, "a b/ü.bin", data, chunk_size=5 * MIB)
+    obstore.put(store, "a b/small", b"x", mode="create")
+    assert bytes(obstore.get(store, "a b/ü.bin").bytes()) == data
+    assert (
+        bytes(obstore.get_range(store, "a b/ü.bin", start=5 * MIB - 1, end=5 * MIB + 1))
+        == data[5 * MIB - 1 : 5 * MIB + 1]
+    )
+    assert obstore.list_with_delimiter(store)["common_prefixes"] == ["a b"]
+    with pytest.raises(AlreadyExistsError):
+        obstore.put(store, "a b/small", b"y", mode="create")
+    assert s3.get_object(Bucket=bucket, Key="a b/small")["Body"].read() == b"x"
+    obstore.delete(store, ["a b/small", "a b/ü.bin"])
+    assert [one for some in obstore.list(store) for one in some] == []
 
 
 def test_refusals_are_the_sdks_own_errors(server: Server, s3: Any, bucket: str) -> None:

@@ -23,6 +23,7 @@ from ringline.store.bucket_tables import (
     bucket_uploads,
     buckets,
 )
+from ringline.store.tables import accounts
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case and values: `content-type`, `cache-control`, `x-amz-meta-…`."""
@@ -103,6 +104,8 @@ Condition = Callable[[StoredObject | None], None]
 
 def create(conn: sa.Connection, bucket: Bucket, limit: int) -> Bucket:
     """Keep a new bucket; an account may have `limit`. Raises `BucketExists`, `TooManyBuckets`."""
+    # Makers of buckets follow each other, too: neither name nor number is counted twice.
+    conn.execute(sa.select(accounts.c.id).where(accounts.c.id == bucket.account_id).with_for_update())
     names = [one.name for one in of_account(conn, bucket.account_id)]
     if bucket.name in names:
         raise BucketExists(bucket.name)
