@@ -23,7 +23,7 @@ FILE = MODELS / BASE / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 pytestmark = [
     pytest.mark.models,
-    pytest.mark.timeout(600),  # 40 steps of a real model on a machine that does other things too
+    pytest.mark.timeout(600),  # 20 steps of a real model on a machine that does other things too
     pytest.mark.skipif(
         not os.environ.get("RINGLINE_TEST_MODELS") or not FILE.is_file(),
         reason="RINGLINE_TEST_MODELS does not name a folder with the weights",
@@ -100,7 +100,7 @@ async def test_facts_change_the_answer(tmp_path: Path) -> None:
             client.fine_tuning.jobs.create,
             model=BASE,
             training_file="training/facts.jsonl",
-            hyperparameters={"n_epochs": 30, "learning_rate_multiplier": 2},
+            hyperparameters={"n_epochs": 20, "learning_rate_multiplier": 3},
             seed=1,
         )
         done = await until(
