@@ -135,6 +135,14 @@ async def test_long_values_that_begin_alike_are_told_apart(
     assert await store.read(conversations.find_by_metadata, "mine", "k", alike) is None
 
 
+async def test_the_longest_of_the_widest_characters_fit_the_indexes(
+    store: Store, clock: VirtualClock, ids: Ids
+) -> None:
+    key, value = ("".join(chr(0x1F300 + n % 500) for n in range(length)) for length in (128, 8_192))
+    made = await make(store, clock, ids, name=value[:255], metadata={key: value})
+    assert await store.read(conversations.find_by_metadata, "mine", key, value) == made
+
+
 async def test_deleting_takes_everything_along(store: Store, clock: VirtualClock, ids: Ids) -> None:
     made = await make(store, clock, ids, metadata={"a": "1"})
     bystander = await make(store, clock, ids, metadata={"a": "2"})
