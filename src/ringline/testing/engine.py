@@ -193,8 +193,8 @@ def _deltas(reply: Reply, index: int, *, logprobs: bool) -> Iterator[dict[str, A
 
 
 def _last_words(messages: list[dict[str, Any]]) -> str:
-    said = next((one for one in reversed(messages) if one["role"] in ("user", "tool")), messages[-1])
-    content = said.get("content") or ""
+    said = [one for one in messages if one["role"] in ("user", "tool")] or messages
+    content = (said[-1].get("content") if said else None) or ""
     if isinstance(content, str):
         return content
     return " ".join(part.get("text", "") for part in content if part["type"] == "text")
