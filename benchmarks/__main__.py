@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import children, programs, report
 
-NAMES = ("calls", "setup", "commands", "webhooks", "frames", "embeddings", "chat", "conversations")
+NAMES = ("calls", "setup", "commands", "webhooks", "frames", "chat", "embeddings", "conversations")
 
 
 def main(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tokenizers")
 
-from ringline.inference.embedding_onnx import pool  # noqa: E402 - only where its packages are
+from ringline.inference.embedding_onnx import pool
 
 pytestmark = pytest.mark.unit
 
