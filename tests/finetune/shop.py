@@ -39,6 +39,8 @@ class MemoryFiles:
     """Buckets of one account."""
 
     held: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    """What the next readings fail with."""
 
     async def buckets(self, account_id: str) -> list[str]:
         return sorted(self.held) if account_id == ACCOUNT else []
@@ -51,6 +53,8 @@ class MemoryFiles:
         return key in self.held.get(bucket, {})
 
     async def read(self, account_id: str, bucket: str, key: str) -> AsyncIterator[bytes]:
+        if self.failures:
+            raise self.failures.pop()
         if key not in self.held[bucket]:
             raise TrainingFileError(key, None, "gone")
         data = self.held[bucket][key]

@@ -13,7 +13,9 @@ from ringline.finetune.errors import TrainingError
 from ringline.finetune.job import ATTEMPTS, Limits
 from ringline.finetune.state import IllegalMove
 from ringline.finetune.task import Trainer
+from ringline.storage.objects import StorageUnavailable
 from ringline.store.db import Store
+from ringline.store.tables import jobs
 from tests.finetune.shop import ACCOUNT, MODEL, Shop, facts, scripted
 
 pytestmark = pytest.mark.unit
@@ -115,6 +117,30 @@ async def test_a_bad_file_fails_with_its_line(opened: Open, tmp_path: Path, data
     assert failed.error_parameter == "training_file"
     assert (await shop.told(made.id))[-1].message == f"Failed: {failed.error}"
     assert not (tmp_path / "training" / made.id).exists()
+
+
+@pytest.mark.parametrize(
+    "failure", [StorageUnavailable("no network"), OSError(28, "No space left on device")]
+)
+async def test_what_may_be_better_later_is_tried_again(opened: Open, failure: Exception) -> None:
+    shop = opened(scripted("good"))
+    shop.files.failures.append(failure)
+    made = await shop.order()
+    assert (await shop.ends(made.id)).status == "succeeded"
+    assert [event.message for event in await shop.told(made.id) if event.level == "warn"] == [
+        f"Broke off and will be tried again: {failure}"
+    ]
+
+
+async def test_a_job_that_takes_its_server_down_is_given_up(opened: Open) -> None:
+    shop = opened(scripted("good"))
+    await shop.jobs.stop()
+    made = await shop.order()
+    worn = jobs.update().where(jobs.c.id == made.job_id).values(attempts=ATTEMPTS)
+    await shop.store.tx(lambda conn: conn.execute(worn))
+    shop.jobs.start()
+    failed = await shop.ends(made.id)
+    assert failed.error == f"given up: the server broke off {ATTEMPTS} times while at it"
 
 
 async def test_a_whole_bucket_is_read(opened: Open) -> None:

@@ -103,7 +103,7 @@ class FineTuneJobs:
             return "cancelled"
         except TrainingError as error:
             raise await self._failed(one, str(error), error.parameter) from error
-        except RinglineError as error:
+        except (RinglineError, OSError) as error:  # a full disk among them
             if run.job.attempts >= ATTEMPTS:
                 raise await self._failed(one, f"given up after {ATTEMPTS} attempts: {error}", None) from error
             await self._tell(one.id, "warn", f"Broke off and will be tried again: {error}")
@@ -112,7 +112,7 @@ class FineTuneJobs:
 
     async def _attempt(self, run: Run, one: Training) -> None:
         if run.job.attempts > ATTEMPTS:
-            raise TrainingError(f"the server was killed {ATTEMPTS} times while at it")
+            raise TrainingError(f"given up: the server broke off {ATTEMPTS} times while at it")
         base = self._bases.base(one.model)
         one = replace(one, started_at=one.started_at or self._clock.utc())
         await self._change(one.id, Event.STARTED, started_at=one.started_at)
