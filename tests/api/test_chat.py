@@ -500,3 +500,42 @@ async def test_ids_with_slashes(house: House, engine: ScriptedEngine) -> None:
     async with client_of(house, KEY) as client:
         assert (await client.get("/ai/models/org/big-7b")).json()["organization"] == "org"
         assert (await client.get("/ai/models/org%2Fbig-7b")).json()["id"] == "org/big-7b"
+
+
+# ---------------------------------------------------------------------- tools, as the SDK sends them
+
+
+async def test_a_tools_result_turn_goes_round(served: str, engine: ScriptedEngine) -> None:
+    async def calling(exchange: Exchange) -> None:
+        function = {"name": "temperature", "arguments": '{"city":"Chicago"}'}
+        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+        await exchange.head()
+        await exchange.event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+        await exchange.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+        await exchange.event("[DONE]")
+
+    engine.scripts.extend([calling, saying("21 degrees.")])
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tools = [{"type": "function", "function": {"name": "temperature", "parameters": parameters}}]
+    async with openai.AsyncOpenAI(base_url=f"{served}/ai/openai", api_key=KEY, max_retries=0) as client:
+        create: Any = client.chat.completions.create
+        asked = (await create(model="scripted", messages=HI, tools=tools)).choices[0]
+        assert asked.finish_reason == "tool_calls"
+        (call,) = asked.message.tool_calls
+        result = {"role": "tool", "tool_call_id": call.id, "content": "21"}
+        told = await create(model="scripted", messages=[*HI, asked.message, result], tools=tools)
+    assert told.choices[0].message.content == "21 degrees."
+    assert engine.asked[1]["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "temperature", "arguments": '{"city":"Chicago"}'},
+                }
+            ],
+        },
+        {"role": "tool", "content": "21", "tool_call_id": "call_1"},
+    ]
