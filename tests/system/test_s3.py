@@ -292,6 +292,22 @@ def test_refusals_are_the_sdks_own_errors(server: Server, s3: Any, bucket: str) 
     assert again == ("PreconditionFailed", 412)
 
 
+@pytest.mark.parametrize("size", [10, 100_000, 20 * MIB])
+def test_what_follows_a_refused_upload_is_understood(server: Server, bucket: str, size: int) -> None:
+    """The SDK asks for 100 (Continue) before it sends, and goes on with the same connection."""
+    client = client_of(server, max_pool_connections=1)
+    for _ in range(2):
+        assert refusal(client.put_object, Bucket="missing", Key="a", Body=bytes(size)) == (
+            "NoSuchBucket",
+            404,
+        )
+        client.head_bucket(Bucket=bucket)
+    with httpx.Client(headers={"authorization": f"Bearer {server.api_key}"}) as plain:
+        base = server.url.removesuffix("/v2") + "/s3"
+        assert plain.put(f"{base}/missing/a", content=bytes(size)).status_code == 404
+        assert plain.head(f"{base}/{bucket}").status_code == 200
+
+
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_links_that_the_sdk_signs(server: Server, bucket: str, version: str) -> None:
     client = client_of(server, signature_version=version)

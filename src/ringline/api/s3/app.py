@@ -117,6 +117,10 @@ class S3Route(BaseRoute):
             # The true edge of this protocol: whatever it is, the client is told in its own language.
             response = _refusal(error, scope, request_id)
         response.headers["x-amz-request-id"] = request_id
+        if not counted.begun and any(name == b"expect" for name, _ in scope["headers"]):
+            # Who waits for 100 (Continue) and is refused sends no body (RFC 9110 §10.1.1): the server, which
+            # still expects one, would take the next request for it.
+            response.headers["connection"] = "close"
         await response(scope, receive, send)
         if call is not None and call.bucket:
             sent = 0 if scope["method"] == "HEAD" else int(response.headers.get("content-length", 0))
@@ -183,9 +187,11 @@ class _Counted:
 
     def __init__(self, receive: Receive) -> None:
         self.size = 0
+        self.begun = False
         self._receive = receive
 
     async def __call__(self) -> Message:
+        self.begun = True
         message = await self._receive()
         self.size += len(message.get("body", b""))
         return message
