@@ -55,6 +55,9 @@ def test_what_is_understood(pattern: str, root: str) -> None:
         ("[a&&b]", "& inside of a class"),
         ("\\", "in the middle"),
         ("(" * 60 + "a" + ")" * 60, "nested so deeply"),
+        ("a?" * 13, "may be left out"),
+        ("(?:" + "a?" * 60 + ")*", "may be left out"),
+        ("(((a{1,9}){1,9}){1,9})", "counted repetitions"),
         ("(?:[a-z]{999}[0-9]{999}){2}" * 10, "so many repetitions"),
     ],
 )

@@ -43,6 +43,12 @@ MOST_TIMES = 1000
 MOST_WEIGHT = 10_000
 """What a grammar may come to, see `weight`; an engine looks at all of it for each token."""
 
+MOST_LEFT_OUT = 12
+"""Parts in a row that may all be left out."""
+
+MOST_COUNTED = 2
+"""Repetitions within repetitions of which each may end at several counts."""
+
 MOST_EMPTY = 50
 """Parts of a repeated sequence that may all be left out: it is written out once for each."""
 
@@ -78,6 +84,7 @@ def parse(pattern: str) -> Expression:
         raise NotExpressible("an unmatched )")
     if weight(expression) > MOST_WEIGHT:
         raise NotExpressible("so many repetitions")
+    _check_ways(expression, 0)
     return expression
 
 
@@ -92,6 +99,28 @@ def weight(expression: Expression) -> int:
             return len(text)
         case _:
             return 1
+
+
+def _check_ways(expression: Expression, counted: int) -> None:
+    # llama.cpp follows every way through the grammar at once, and looks at the whole vocabulary for each.
+    match expression:
+        case Sequence(parts):
+            run = 0
+            for part in parts:
+                run = run + 1 if may_be_empty(part) else 0
+                if run > MOST_LEFT_OUT:
+                    raise NotExpressible("so many parts in a row that may be left out")
+                _check_ways(part, counted)
+        case OneOf(options):
+            for option in options:
+                _check_ways(option, counted)
+        case Repeat(item, least, most):
+            counted += most is not None and most > max(least, 1)
+            if counted > MOST_COUNTED:
+                raise NotExpressible("counted repetitions nested so deeply")
+            _check_ways(item, counted)
+        case _:
+            pass
 
 
 def may_be_empty(expression: Expression) -> bool:
