@@ -26,7 +26,7 @@ from ringline.core.clock import VirtualClock
 from ringline.core.errors import ApiError, RinglineError
 from ringline.core.ids import Ids
 from ringline.timeline.entries import AnyBody, CommandReceived, Ended, SipMessage
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 from .world import APPLICATION
 

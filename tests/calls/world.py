@@ -18,7 +18,8 @@ from ringline.calls.inputs import (
 from ringline.calls.options import DialTarget, WebhookOptions
 from ringline.calls.state import Application, Facts, Instant, JoinAsked, Leg, OnAnswer, RingGroup, State
 from ringline.core.ids import Ids
-from ringline.webhooks.payloads import Payload, encode
+from ringline.webhooks.payload import Payload
+from ringline.webhooks.payloads import encode
 
 APPLICATION = Application("1" * 19, "account", webhook_url="http://app/hook")
 START = datetime(2030, 1, 1, tzinfo=UTC)

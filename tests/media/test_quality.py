@@ -1,9 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from telnyx.types.call_hangup import PayloadCallQualityStats
 
-from ringline.media.core.quality import Reception, ReceptionStats, call_quality_stats, mos
+from ringline.media.core.quality import Reception, ReceptionStats, mos
 
 pytestmark = pytest.mark.unit
 
@@ -131,25 +130,3 @@ def test_a_score_lies_between_1_and_4_41_and_never_gains_by_loss(
     loss: float, delay: float, more: float
 ) -> None:
     assert 1 <= mos(loss + more, delay) <= mos(loss, delay) + 1e-9 <= 4.42
-
-
-def test_the_webhooks_stats_are_strings() -> None:
-    reception = Reception(received=990, expected=1000, measured=3, jitter_ms=1.5, max_jitter_ms=6.25)
-    assert call_quality_stats(reception, sent=1000, skipped=2) == {
-        "inbound": {
-            "jitter_max_variance": "6.25",
-            "jitter_packet_count": "3",
-            "mos": f"{mos(0.01, 32.5):.2f}",
-            "packet_count": "990",
-            "skip_packet_count": "10",
-        },
-        "outbound": {"packet_count": "1000", "skip_packet_count": "2"},
-    }
-
-
-def test_the_webhooks_stats_are_what_the_sdk_reads() -> None:
-    reception = Reception(received=990, expected=1000, measured=989, jitter_ms=1.5, max_jitter_ms=6.25)
-    stats = call_quality_stats(reception, sent=1000, skipped=2)
-    read = PayloadCallQualityStats.model_validate(stats, strict=True)
-    assert read.to_dict() == stats
-    assert not read.model_extra

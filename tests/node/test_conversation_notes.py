@@ -16,7 +16,7 @@ from ringline.store.conversations import Conversation
 from ringline.store.db import Store
 from ringline.store.errors import StoreUnavailable
 from ringline.timeline.entries import AnyBody, DtmfReceived, PlayoutEnded, PlayoutStarted, SpeechResult
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from ringline.webhooks import payloads
-from ringline.webhooks.payloads import EVENTS, CallAnswered, CallHangup, CallSpeakEnded, Payload
+from ringline.webhooks.payload import Payload
+from ringline.webhooks.payloads import EVENTS, CallAnswered, CallHangup, CallSpeakEnded
 from tests.webhooks.samples import PARTY, STATE, all_payloads
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from ringline.webhooks import envelope, payloads, policy
 from ringline.webhooks.envelope import Event
-from ringline.webhooks.payloads import EVENTS, Payload
+from ringline.webhooks.payload import Payload
+from ringline.webhooks.payloads import EVENTS
 from ringline.webhooks.signing import Signer
 from tests.webhooks.samples import all_payloads
 

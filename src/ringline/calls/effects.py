@@ -14,7 +14,7 @@ from ringline.calls.options import (
     WebhookOptions,
 )
 from ringline.calls.state import Facts, OnAnswer
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 
 @dataclass(frozen=True, slots=True)

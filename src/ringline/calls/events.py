@@ -6,6 +6,7 @@ from ringline.calls.effects import Effect, Emit
 from ringline.calls.inputs import Answered, DigitHeard, PlayoutEnded, Quality, RecordingFinished
 from ringline.calls.options import Header, StoredAudio, UrlAudio
 from ringline.calls.state import End, Gathering, Instant, Leg, Playout, Recording, Streaming
+from ringline.webhooks import payload as common
 from ringline.webhooks import payloads as p
 
 OWN_PLACE = ("user-to-user", "diversion")
@@ -249,17 +250,15 @@ def _media(playout: Playout) -> _Media:
 
 
 class _Headers(TypedDict):
-    custom_headers: tuple[p.Header, ...]
-    sip_headers: tuple[p.SipHeader, ...]
+    custom_headers: tuple[common.Header, ...]
+    sip_headers: tuple[common.SipHeader, ...]
 
 
 def _headers(headers: tuple[Header, ...]) -> _Headers:
     return {
-        "custom_headers": tuple(
-            p.Header(h.name, h.value) for h in headers if h.name.lower() not in OWN_PLACE
-        ),
+        "custom_headers": tuple(Header(h.name, h.value) for h in headers if h.name.lower() not in OWN_PLACE),
         "sip_headers": tuple(
-            p.SipHeader("Diversion" if h.name.lower() == "diversion" else "User-to-User", h.value)
+            common.SipHeader("Diversion" if h.name.lower() == "diversion" else "User-to-User", h.value)
             for h in headers
             if h.name.lower() in OWN_PLACE
         ),

@@ -12,7 +12,7 @@ from ringline.calls.effects import Play
 from ringline.calls.options import Audio, DialTarget, Header, RecordOptions, StreamOptions, Utterance
 from ringline.calls.state import Instant, Leg
 from ringline.timeline.entries import AnyBody
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 
 class Lines(Protocol):

@@ -53,7 +53,7 @@ from ringline.core.clock import SECOND, Clock
 from ringline.core.errors import ApiError, RinglineError
 from ringline.core.ids import Ids
 from ringline.timeline.entries import AnyBody, Body, Ended, StateChanged
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 COMMAND_ID_LIFE_NS = 60 * SECOND
 COMMIT_RETRY_S = 0.25

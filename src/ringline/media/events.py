@@ -7,8 +7,6 @@ frame, the digit's end. It is true however late Python hears of it.
 from dataclasses import dataclass
 from typing import Literal
 
-from ringline.media.core.quality import Reception, call_quality_stats
-
 EndReason = Literal["completed", "stopped", "closed"]
 DigitMethod = Literal["rfc4733", "inband"]
 
@@ -44,17 +42,6 @@ class LegStats:
     skipped_ms: int
     round_trip_ms: float | None
     remote_lost: int
-
-    def call_quality(self) -> dict[str, dict[str, str]]:
-        """The member `call_quality_stats` of `call.hangup` (spec webhooks §6.2)."""
-        inbound = Reception(
-            received=self.packets_received,
-            expected=self.packets_received + self.lost,
-            measured=self.measured,
-            jitter_ms=self.jitter_ms,
-            max_jitter_ms=self.max_jitter_ms,
-        )
-        return call_quality_stats(inbound, sent=self.packets_sent, skipped=self.skipped_ms // 20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import AnyBody, Ended, Entry, RecordingSaved, StateChanged, WebhookQueued
 from ringline.webhooks import policy
 from ringline.webhooks.outbox import QueuedEvent, queue_event
-from ringline.webhooks.payloads import CallHangup, CallRecordingSaved, Payload, RecordingUrls, encode
+from ringline.webhooks.payload import Payload
+from ringline.webhooks.payloads import CallHangup, CallRecordingSaved, RecordingUrls, encode
 
 
 async def end_lost_legs(store: Store, *, node: str, clock: Clock, ids: Ids) -> int:

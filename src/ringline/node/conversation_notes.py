@@ -23,7 +23,7 @@ from ringline.store.conversations import Message
 from ringline.store.db import Store
 from ringline.store.errors import StoreUnavailable
 from ringline.timeline.entries import AnyBody, PlayoutEnded, PlayoutStarted, SpeechResult
-from ringline.webhooks.payloads import Payload
+from ringline.webhooks.payload import Payload
 
 MOST_WAITING = 1_000
 """Messages that wait to be written; more are dropped and counted in the log: calls come first."""

@@ -15,7 +15,8 @@ from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import AnyBody, Entry, WebhookQueued
 from ringline.webhooks import policy
 from ringline.webhooks.outbox import Lease, QueuedEvent, queue_event
-from ringline.webhooks.payloads import Payload, encode
+from ringline.webhooks.payload import Payload
+from ringline.webhooks.payloads import encode
 
 
 @dataclass(slots=True)

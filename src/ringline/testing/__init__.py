@@ -3,7 +3,8 @@
 from ringline.testing.app import App, Inbox, InboxError, Received, StreamSocket
 from ringline.testing.engine import Engine, Reply
 from ringline.testing.heard import Heard, Likeness, Span, tone, wav
-from ringline.testing.phone import Phone, PhoneCall, PhoneError
+from ringline.testing.phone import Phone
+from ringline.testing.phone_call import PhoneCall, PhoneError
 from ringline.testing.server import Server, ServerError
 
 __all__ = [

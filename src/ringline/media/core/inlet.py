@@ -28,7 +28,7 @@ SCRATCH: Final = Scratch()
 
 
 class Inlet:
-    """One stream's decoder, rate converter and queue. All inlets belong to Python's one thread of the plane."""
+    """One stream's decoder, rate converter and queue; all inlets belong to one thread, Python's."""
 
     def __init__(self, queue: Queue, coder: Coder, resampler: Resampler) -> None:
         self.reader = Reader()

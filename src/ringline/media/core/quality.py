@@ -146,22 +146,3 @@ def mos(loss: float, delay_ms: float) -> float:
         return 1.0
     # The polynomial of annex B dips below 1 for the smallest r.
     return max(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1.0)
-
-
-def call_quality_stats(inbound: Reception, *, sent: int, skipped: int) -> dict[str, dict[str, str]]:
-    """The member `call_quality_stats` of `call.hangup` (spec webhooks §6.2), all strings.
-
-    `sent` packets went out; `skipped` are those that a late tick left out. The delay behind the score is that
-    of one packet and a jitter buffer that covers the largest jitter twice.
-    """
-    delay_ms = 20 + 2 * inbound.max_jitter_ms
-    return {
-        "inbound": {
-            "jitter_max_variance": f"{inbound.max_jitter_ms:.2f}",
-            "jitter_packet_count": str(inbound.measured),
-            "mos": f"{mos(inbound.loss, delay_ms):.2f}",
-            "packet_count": str(inbound.received),
-            "skip_packet_count": str(inbound.lost),
-        },
-        "outbound": {"packet_count": str(sent), "skip_packet_count": str(skipped)},
-    }
