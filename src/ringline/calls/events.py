@@ -256,7 +256,9 @@ class _Headers(TypedDict):
 
 def _headers(headers: tuple[Header, ...]) -> _Headers:
     return {
-        "custom_headers": tuple(Header(h.name, h.value) for h in headers if h.name.lower() not in OWN_PLACE),
+        "custom_headers": tuple(
+            common.Header(h.name, h.value) for h in headers if h.name.lower() not in OWN_PLACE
+        ),
         "sip_headers": tuple(
             common.SipHeader("Diversion" if h.name.lower() == "diversion" else "User-to-User", h.value)
             for h in headers
