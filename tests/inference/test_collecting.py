@@ -67,7 +67,7 @@ def test_an_answer_of_nothing_is_one_empty_choice() -> None:
     assert [one.message.content for one in choice] == [""]
 
 
-NOTHING = Capabilities(logprobs=False, choices=False)
+NOTHING = Capabilities(logprobs=False, choices=1)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from ringline.inference.chat import (
     Sampling,
     Usage,
 )
-from ringline.inference.errors import EngineFailed, EngineRefused
+from ringline.inference.errors import EngineFailed, EngineRefused, Unsupported
 from ringline.inference.llama import Llama, LlamaHouse, LlamaPlan
 from ringline.inference.service import Inference
 from ringline.node.inference import make_client, make_inference
@@ -156,7 +156,7 @@ async def test_who_is_idle_makes_room() -> None:
         assert second.is_up
     async with second.lease():
         await gone(first)
-    await house.remove("second")
+    await house.drop("second").stop()
     assert "second" not in house
     await house.stop()
 
@@ -180,3 +180,9 @@ async def test_an_adapter_that_cannot_be_loaded_harms_nobody_else(
     assert (await inference.complete(asked("Say hello."))).model == NAME
     inference.remove("ft-broken")
     assert [one.id for one in inference.models()] == [NAME]
+
+
+async def test_more_choices_than_slots_are_refused_by_name(inference: Inference) -> None:
+    with pytest.raises(Unsupported) as refused:
+        await inference.complete(asked("Say hello.", Sampling(n=3)))
+    assert refused.value.field == "n"

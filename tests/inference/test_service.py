@@ -23,6 +23,7 @@ from ringline.inference.chat import (
     Usage,
 )
 from ringline.inference.errors import EngineFailed, EngineRefused, GuideBroken, UnknownModel, Unsupported
+from ringline.inference.registry import load_registry
 from ringline.inference.service import Inference
 from ringline.node.inference import make_client, make_inference
 from ringline.workers import Busy, Priority
@@ -290,6 +291,28 @@ async def test_nothing_configured_and_nothing_installed(room: Room) -> None:
     with pytest.raises(UnknownModel):
         inference.add_adapter("x", "smollm2-135m-instruct", Path("x.gguf"))
     inference.remove("x")
+
+
+async def test_an_adapter_is_served_beside_its_base_and_can_be_replaced(room: Room, tmp_path: Path) -> None:
+    """The weights are a file of the right size without content: nothing here loads them."""
+    (base,) = [model for model in load_registry() if model.name == "smollm2-135m-instruct"]
+    weights = tmp_path / "models" / base.name / next(iter(base.files))
+    weights.parent.mkdir(parents=True)
+    with weights.open("wb") as file:
+        file.truncate(base.bytes)
+    inference = room()
+    for created in (1, 2):
+        inference.add_adapter("ft-1", base.name, tmp_path / f"{created}.gguf", owner="acc", created=created)
+        card = inference.card("ft-1")
+        assert (card.base, card.owner, card.created, card.is_default) == (base.name, "acc", created, False)
+        with pytest.raises(EngineFailed, match=rf"{created}\.gguf"):
+            await inference.complete(ChatRequest("ft-1", HI))
+    assert [one.id for one in inference.models()] == [base.name, "ft-1"]
+    inference.remove(base.name)
+    inference.remove("ft-1")
+    inference.remove("ft-1")
+    assert [one.id for one in inference.models()] == [base.name]
+    assert inference.card("").id == base.name
 
 
 async def test_an_adapter_needs_a_base_of_ours(room: Room, engine: ScriptedEngine) -> None:

@@ -46,13 +46,14 @@ class Capabilities:
     """What the engine behind a model does by itself.
 
     `tools`: its template shows tools to the model and it answers with `tool_calls`. `guides`: which guides it
-    obeys; `guided` makes some of the others out of these. `thinking`: it can think, and can be told not to.
+    obeys; `guided` makes some of the others out of these. `choices`: most answers to one
+    request (`n`). `thinking`: it can think, and can be told not to.
     """
 
     tools: bool = False
     guides: frozenset[GuideKind] = frozenset()
     logprobs: bool = True
-    choices: bool = True
+    choices: int = 128
     vision: bool = False
     audio: bool = False
     beam: bool = False

@@ -74,6 +74,10 @@ class Llama:
         """Whether the child holds memory."""
         return self.worker.status().state in (State.STARTING, State.READY)
 
+    async def stop(self) -> None:
+        """End the child and what it is busy with."""
+        await self.worker.stop()
+
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Endpoint]:
         """The child's address; it is started if need be, and not evicted until the answer is over."""
@@ -114,9 +118,9 @@ class LlamaHouse:
         child = self._children[plan.name] = Llama(plan, self, self._clock, self._ids)
         return child
 
-    async def remove(self, name: str) -> None:
-        """End a child and what it is busy with."""
-        await self._children.pop(name).worker.stop()
+    def drop(self, name: str) -> Llama:
+        """Forget a child, so that another can have its name; whoever drops it stops it."""
+        return self._children.pop(name)
 
     def make_room(self, wanted: Llama) -> None:
         """Let the child go that nobody has used for longest, if `wanted` makes one too many."""
@@ -128,4 +132,4 @@ class LlamaHouse:
     async def stop(self) -> None:
         """End every child."""
         for name in tuple(self._children):
-            await self.remove(name)
+            await self.drop(name).stop()

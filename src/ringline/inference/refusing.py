@@ -10,7 +10,7 @@ def refuse_unable(request: ChatRequest, card: ModelCard) -> None:
     can, sampling = card.capabilities, request.sampling
     for field, wanted, able, what in (
         ("logprobs", sampling.logprobs, can.logprobs, "log probabilities"),
-        ("n", sampling.n > 1, can.choices, "several choices"),
+        ("n", sampling.n > can.choices, False, f"more than {can.choices} choices"),
         ("min_p", sampling.min_p is not None, can.min_p, "min_p sampling"),
         ("use_beam_search", sampling.beam is not None, can.beam, "beam search"),
         ("tools", bool(request.tools), can.tools, "tools"),

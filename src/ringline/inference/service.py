@@ -139,7 +139,8 @@ class Inference:
         """Serve an adapter no longer; answers that are on their way break off. No error if it is unknown."""
         if name in self._house and self.card(name).base is not None:
             self._roster.drop(name)
-            leaving = asyncio.get_running_loop().create_task(self._house.remove(name), name=f"remove {name}")
+            child = self._house.drop(name)
+            leaving = asyncio.get_running_loop().create_task(child.stop(), name=f"remove {name}")
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 

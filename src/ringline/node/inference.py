@@ -110,7 +110,7 @@ def _embed(model: Model, folder: Path, one: InferenceSettings) -> Embedded:
         id=model.name,
         task=Task.CHAT,
         dialect=Dialect.LLAMA_CPP,
-        capabilities=replace(BY_DIALECT[Dialect.LLAMA_CPP], thinking=False),
+        capabilities=replace(BY_DIALECT[Dialect.LLAMA_CPP], thinking=False, choices=one.slots),
         context=context,
         max_completion=context // 4,
         created=int(weights.stat().st_mtime),

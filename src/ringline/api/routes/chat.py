@@ -12,6 +12,7 @@ from ringline.api.event_stream import EventStream
 from ringline.api.leaving import ClientGone, unless_gone
 from ringline.api.models.chat import ChatBody
 from ringline.api.models.chat_answer import DONE, ChatCompletionView, Events, broken_off, whole
+from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.turns import Turn
 from ringline.core import log
 from ringline.inference.chat import ChatRequest, Usage
@@ -30,7 +31,11 @@ STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A completion; with `stream` its chunks as server-sent events.",
         "content": {"text/event-stream": {}},
-    }
+    },
+    "5XX": {
+        "model": ErrorEnvelope,
+        "description": "The engine failed (502), cannot be reached (503) or is too slow (504).",
+    },
 }
 
 
