@@ -62,7 +62,7 @@ async def test_telnyx_trains_a_model(telnyx_client: telnyx.Telnyx) -> None:
 
     with pytest.raises(telnyx.UnprocessableEntityError, match=f"train {BASE} instead"):
         await asyncio.to_thread(jobs.create, model=made.id, training_file="training")
-    with pytest.raises(telnyx.BadRequestError, match="has succeeded and cannot be cancelled"):
+    with pytest.raises(telnyx.BadRequestError, match=r"has ended \(succeeded\) and cannot be cancelled"):
         await asyncio.to_thread(jobs.cancel, made.id)
 
 

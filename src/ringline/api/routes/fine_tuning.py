@@ -63,7 +63,7 @@ async def cancel_fine_tuning_job(ctx: Ctx, job_id: str) -> JobView:
     try:
         cancelled = await ctx.deps.training.cancel(ctx.account_id, job_id)
     except IllegalMove as error:
-        detail = f"This job has {error.status} and cannot be cancelled any more."
+        detail = f"This job has ended ({error.status}) and cannot be cancelled any more."
         raise ApiError(400, errors.problem("10015", detail)) from error
     return JobView.of(_existing(cancelled))
 
