@@ -66,7 +66,6 @@ def test_every_text_of_a_regexs_grammar_matches() -> None:
         rng = random.Random(seed)
         pattern = cases.regex(rng, 3)
         grammar = grammar_of(Regex(pattern))
-        assert grammar is not None
         check = check_of(Regex(pattern), "guided_regex")
         for _ in range(10):
             text = made(grammar, rng)
@@ -81,7 +80,6 @@ def test_a_choices_grammar_makes_the_choices_and_nothing_else() -> None:
         rng = random.Random(seed)
         options = cases.choices(rng)
         grammar = grammar_of(Choice(options))
-        assert grammar is not None
         assert all(accepts(grammar, option) for option in options)
         assert {made(grammar, rng) for _ in range(60)} <= set(options)
         assert not accepts(grammar, options[0] + "!")
@@ -126,8 +124,15 @@ def test_whatever_is_written_is_read_as_re2_reads_it_or_refused() -> None:
             continue
         read += 1
         grammar = grammar_of(Regex(pattern))
-        assert grammar is not None
         assert grammar.root == expression
         text = made(grammar, rng)
         assert compiled.fullmatch(text), (pattern, text)
     assert read > 300
+
+
+def test_texts_that_begin_alike_share_their_beginning() -> None:
+    options = ("value 1", "value 12", "value 2", "other", "a" * 200, *("b" * n for n in range(1, 200)))
+    grammar = grammar_of(Choice(options))
+    assert all(accepts(grammar, option) for option in options)
+    assert not any(accepts(grammar, other) for other in ("value ", "value 22", "b" * 200, "", "a"))
+    assert gbnf.serialize(grammar).startswith('root ::= "value " ("1" ("" | "2") | "2") | "other" | ')

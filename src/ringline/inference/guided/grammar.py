@@ -6,8 +6,12 @@ expression and the rules that expressions name. `gbnf` writes one for llama.cpp.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 LAST = 0x10FFFF
+MOST_FORKS = 50
+"""Places of one text at which others leave it; beyond them texts are just listed."""
+
 SURROGATES = (0xD800, 0xDFFF)
 
 Range = tuple[int, int]
@@ -134,6 +138,21 @@ def one_of(*options: Expression) -> Expression:
     united = (union(*sets),) if sets else ()
     kept = (*united, *rest)
     return kept[0] if len(kept) == 1 else OneOf(kept)
+
+
+def one_of_texts(texts: Iterable[str], depth: int = 0) -> Expression:
+    """Any of these texts; what several begin with is said once, or an engine would follow each by itself."""
+    groups: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        groups.setdefault(text[:1], []).append(text)
+    if depth >= MOST_FORKS:
+        return one_of(*(Text(text) for group in groups.values() for text in group))
+    options: list[Expression] = []
+    for group in groups.values():
+        start = commonprefix(group)  # noqa: RUF071 – characters are what is wanted here
+        rest = one_of_texts([text[len(start) :] for text in group], depth + 1) if len(group) > 1 else EMPTY
+        options.append(sequence(Text(start), rest))
+    return one_of(*options)
 
 
 def optional(item: Expression) -> Expression:

@@ -34,7 +34,7 @@ from ringline.inference.guided import gbnf, regex, schema, toolprompt, values
 from ringline.inference.guided.answers import Answer, AsIs, CheckedText, Checks, NativeCalls, WrittenCalls
 from ringline.inference.guided.check import Check, check_of, read, schema_check
 from ringline.inference.guided.errors import BadGuide, NotExpressible
-from ringline.inference.guided.grammar import Grammar, Text, one_of
+from ringline.inference.guided.grammar import Grammar, one_of_texts
 
 FIELDS = {
     GuideKind.JSON: "response_format",
@@ -175,4 +175,4 @@ def grammar_of(guide: Promise) -> Grammar:
         case Choice(options=options):
             if len(options) > MOST_CHOICES:
                 raise NotExpressible(f"more than {MOST_CHOICES} choices")
-            return Grammar(one_of(*map(Text, options)))
+            return Grammar(one_of_texts(options))

@@ -23,6 +23,7 @@ from ringline.inference.guided.grammar import (
     Rule,
     Text,
     one_of,
+    one_of_texts,
     optional,
     repeat,
     sequence,
@@ -287,7 +288,7 @@ def _listed(schema: Schema, at: str) -> Expression:
     ]
     if not fitting:
         raise NotExpressible(f"enum or const at {at}: no listed value is valid")
-    return one_of(*map(values.literal, fitting))
+    return one_of_texts(values.literal(value).text for value in fitting)
 
 
 def _string(schema: Schema, at: str) -> Expression:
