@@ -40,9 +40,15 @@ name = "vllm"
 urls = ["{url}"]
 models = ["test/vllm"]
 dialect = "vllm"
+
+[[engine]]
+name = "older"
+urls = ["{url}"]
+models = ["test/older"]
+dialect = "vllm-guided"
 """
 
-NATIVE, PLAIN, VLLM = "test/native", "test/plain", "test/vllm"
+NATIVE, PLAIN, VLLM, OLDER = "test/native", "test/plain", "test/vllm", "test/older"
 
 
 class Weather(BaseModel):
@@ -135,7 +141,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     """One server for this module."""
     folder: Path = tmp_path_factory.mktemp("flows")
     async with scripted_engine() as engine:
-        engine.models = (NATIVE, PLAIN, VLLM)
+        engine.models = (NATIVE, PLAIN, VLLM, OLDER)
         file = folder / "engines.toml"
         file.write_text(ENGINES.format(url=engine.url))
         async with Server(folder, settings={"inference.engines": file}) as server:
@@ -262,8 +268,15 @@ async def test_running_out_of_tokens_is_told_as_that(house: House) -> None:
 
 
 GUIDED: list[tuple[str, dict[str, Any], str, Callable[[dict[str, Any]], bool]]] = [
-    (VLLM, {"guided_regex": r"\d{4}"}, "1234", lambda asked: asked["guided_regex"] == r"\d{4}"),
-    (VLLM, {"guided_choice": ["a", "b"]}, "b", lambda asked: asked["guided_choice"] == ["a", "b"]),
+    (
+        VLLM,
+        {"guided_regex": r"\d{4}"},
+        "1234",
+        lambda asked: asked["structured_outputs"] == {"regex": r"\d{4}"},
+    ),
+    (VLLM, {"guided_choice": ["a"]}, "a", lambda asked: asked["structured_outputs"] == {"choice": ["a"]}),
+    (OLDER, {"guided_regex": r"\d{4}"}, "1234", lambda asked: asked["guided_regex"] == r"\d{4}"),
+    (OLDER, {"guided_choice": ["a", "b"]}, "b", lambda asked: asked["guided_choice"] == ["a", "b"]),
     (PLAIN, {"guided_regex": r"\d{4}"}, "1234", lambda asked: asked["grammar"] == "root ::= [0-9]{4}\n"),
     (
         PLAIN,
