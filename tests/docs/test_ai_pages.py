@@ -19,7 +19,7 @@ from ringline.testing.engine import Engine, Reply, echo
 from tests.docs.pages import ROOT
 from tests.finetune.serving import a_server, command
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 FAMILIES = ("chat", "embeddings", "conversations", "insights", "fine-tuning", "storage", "reports")
 PAGES = [ROOT / "docs" / "ai" / f"{family}.md" for family in FAMILIES]

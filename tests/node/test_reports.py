@@ -48,7 +48,6 @@ async def books(tmp_path: Path) -> AsyncIterator[Books]:
 
 async def test_each_kind_keeps_its_own_quantities(books: Books) -> None:
     books.meter.chat("ann", "m", 7, 3, engine="llama")
-    books.meter.embedding("ann", "e", 11)
     books.meter.recognition("ann", "r", 2.5, engine="whisper", source="leg")
     books.meter.synthesis("ann", "voice", 40)
     books.meter.training("ann", "base", 900, 12.0, source="job")
@@ -59,7 +58,6 @@ async def test_each_kind_keeps_its_own_quantities(books: Books) -> None:
         UsageRecord(
             kind=UsageKind.CHAT, model="m", engine="llama", prompt_tokens=7, completion_tokens=3, **shared
         ),
-        UsageRecord(kind=UsageKind.EMBEDDING, model="e", prompt_tokens=11, **shared),
         UsageRecord(
             kind=UsageKind.RECOGNITION, model="r", engine="whisper", source="leg", seconds=2.5, **shared
         ),

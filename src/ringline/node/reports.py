@@ -41,19 +41,6 @@ class Meter:
             )
         )
 
-    def embedding(self, account_id: str, model: str, prompt_tokens: int, *, engine: str = "") -> None:
-        """A request for embeddings."""
-        self._log.note(
-            UsageRecord(
-                kind=UsageKind.EMBEDDING,
-                account_id=account_id,
-                at=self._clock.utc(),
-                model=model,
-                engine=engine,
-                prompt_tokens=prompt_tokens,
-            )
-        )
-
     def recognition(
         self, account_id: str, model: str, seconds: float, *, engine: str, source: str | None = None
     ) -> None:
