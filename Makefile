@@ -43,9 +43,9 @@ docs: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q \
-		--extra postgres --extra speech pyproject.toml -o requirements/run.txt
+		--extra postgres --extra speech --extra llm --extra embed --extra train pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q \
-		--extra postgres --extra speech pyproject.toml requirements/dev.in -o requirements/dev.txt
+		--extra postgres --extra speech --extra llm --extra embed --extra train pyproject.toml requirements/dev.in -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info

@@ -257,8 +257,8 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.spec.backoff.seconds(self._life.deaths)):
                 await self._closed.wait()
-                return
-        self._move(Event.ELAPSED)
+        if not self._closed.is_set():
+            self._move(Event.ELAPSED)
 
     async def _one_child(self) -> str:
         """Run one child from start to end; returns how it ended."""
