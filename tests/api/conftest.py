@@ -27,7 +27,9 @@ async def open_house(database: tuple[Path, tuple[str, str]], folder: Path) -> As
     template, (account_id, other_account_id) = database
     clock = VirtualClock()
     store = Store.open(f"sqlite:///{shutil.copy(template, folder / 'ringline.db')}", clock=clock)
-    yield House(folder, store, clock, account_id, other_account_id)
+    house = House(folder, store, clock, account_id, other_account_id)
+    yield house
+    await house.http.aclose()
     await store.close()
 
 

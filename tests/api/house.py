@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -94,6 +95,8 @@ class House:
     route_changes: int = 0
     ids: Ids = field(default_factory=lambda: Ids.seeded(1))
     embedder: Embedder = field(default_factory=Embedder)
+    http: httpx.AsyncClient = field(default_factory=make_client)
+    """To engines; whoever makes a house closes it."""
     usage: UsageLog = field(init=False)
     """Not started: `flush` it."""
     objects: ObjectStore = field(init=False)
@@ -110,7 +113,7 @@ class House:
         self.objects = ObjectStore.open("", self.folder / "objects")
         config = self.config or Settings(data=self.folder)
         self.inference = make_inference(
-            config, self.clock, self.ids, make_client(), Meter(self.usage, self.clock)
+            config, self.clock, self.ids, self.http, Meter(self.usage, self.clock)
         )
         self.training = make_training(
             *(config, self.store, self.clock, self.ids),
@@ -118,7 +121,7 @@ class House:
             buckets=Buckets(self.store, self.objects, self.clock, self.ids),
             inference=self.inference,
             note=Meter(self.usage, self.clock).training,
-            http=make_client(),
+            http=self.http,
         ).service
         self.reports = SttReports(
             *(self.store, self.objects, self.jobs, self.usage),

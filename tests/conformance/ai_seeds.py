@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
+import httpx
+
 from ringline.api.buckets import Buckets
 from ringline.core.clock import Clock
 from ringline.core.settings import Settings, load
@@ -28,6 +30,7 @@ class Models(TypedDict):
 
     config: Settings
     embedder: Embedder
+    http: httpx.AsyncClient
 
 
 @asynccontextmanager
@@ -36,7 +39,7 @@ async def models_of(folder: Path, clock: Clock) -> AsyncIterator[Models]:
     async with Engine() as engine, make_client() as http:
         config = load(environ={}, overrides={"data": folder, **engine.settings, **_named(engine, folder)})
         _pretend_weights(config)
-        yield {"config": config, "embedder": make_embeddings(config, clock, http)}
+        yield {"config": config, "embedder": make_embeddings(config, clock, http), "http": http}
 
 
 def _named(engine: Engine, folder: Path) -> dict[str, object]:
