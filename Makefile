@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench serve docs lock clean
+.PHONY: help demo test test-models check bench serve docs lock clean
 
 help:
 	@echo "make demo    a voice app answers a real SIP call, and what happened is shown"
 	@echo "make serve   run the server (settings: RINGLINE_*, see docs/configuration.md)"
 	@echo "make test    all tests"
+	@echo "make test-models   the tests that need model weights, which it fetches (190 MB)"
 	@echo "make check   format, lint, types, import contracts, spelling of public names"
 	@echo "make bench   benchmarks; NAME=calls|setup|commands|webhooks|embeddings|chat for one"
 	@echo "make docs    the pages that are written from the code"
@@ -27,6 +28,10 @@ test: $(READY)
 	@sh scripts/test-tools.sh
 	@sh scripts/run-tests.sh -n 2 -m "unit or conformance"
 	@sh scripts/run-tests.sh -n 3 --dist loadfile -m "not unit and not conformance"
+
+test-models: $(READY)
+	@$(BIN)/ringline models pull smollm2-135m-instruct all-minilm-l6-v2 piper-joe
+	@sh scripts/run-tests.sh -m models
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks scripts
