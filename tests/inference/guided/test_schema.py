@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -192,4 +191,3 @@ STRICT: Any = {
 def test_strict_mode(change: Any, named: str | None) -> None:
     fault = fault_of(STRICT | change)
     assert fault is None if named is None else named in (fault or "")
-    json.dumps(STRICT | change)

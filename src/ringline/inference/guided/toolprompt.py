@@ -169,7 +169,3 @@ def _instructions(request: ChatRequest) -> str:
     else:
         how = f"Answer with {form}.{many}"
     return f"You can call these functions:\n{shown}\n{how}"
-
-
-def _told(results: list[str]) -> Message:
-    return Message(Role.USER, "\n".join([*results, "Now answer me with that, in words."]))
