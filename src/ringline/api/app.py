@@ -34,6 +34,7 @@ from ringline.api.routes import (
     reports,
     responses,
 )
+from ringline.api.s3.app import S3Route
 from ringline.core.errors import ApiError
 from ringline.inference.errors import InferenceError
 from ringline.storage.objects import StorageUnavailable
@@ -110,6 +111,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v2", responses=RESPONSES)
     app.include_router(operations.router)
+    app.router.routes.append(S3Route(deps))
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_framework)
