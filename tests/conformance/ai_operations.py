@@ -19,6 +19,7 @@ from telnyx.types.ai.conversations import (
 from telnyx.types.legacy.reporting import UsageReportRetrieveSpeechToTextParams
 from telnyx.types.legacy.reporting.batch_detail_records import SpeechToTextCreateParams
 from telnyx.types.storage import BucketCreatePresignedURLParams
+from telnyx.types.storage.buckets import UsageGetAPIUsageParams
 
 from tests.conformance.operations import Operation
 
@@ -50,6 +51,7 @@ CHAT: Mapping[str, Any] = {
 }
 BEAM = {"use_beam_search": True, "best_of": 2}
 MONTH = {"start_date": "2030-01-01T00:00:00Z", "end_date": "2030-01-31T00:00:00Z"}
+DAY = {"start_time": "2030-01-01T00:00:00Z", "end_time": "2030-01-02T00:00:00Z"}
 KEYED = {"idempotency_key": "key"}
 INSIGHT = {"name": "mood", "instructions": "How did they feel?"}
 
@@ -230,6 +232,13 @@ STORAGE = (
         samples={"bucket_name": "{bucket}", "ttl": 60},
     ),
     Operation("storage.buckets.usage.get_bucket_usage", path=("{bucket}",)),
+    Operation(
+        "storage.buckets.usage.get_api_usage",
+        UsageGetAPIUsageParams,
+        ("{bucket}",),
+        base={"filter": DAY},
+        samples={"start_time": DAY["start_time"], "end_time": DAY["end_time"]},
+    ),
 )
 
 REPORTS = (
