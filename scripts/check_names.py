@@ -205,8 +205,9 @@ def _settings() -> frozenset[str]:
 
 @cache
 def _variables() -> frozenset[str]:
-    """Those of the settings, and those that the build reads."""
-    built = VARIABLE.findall((ROOT / "setup.py").read_text(encoding="utf-8"))
+    """Those of the settings, and those that the build and the benchmarks read."""
+    readers = (ROOT / "setup.py", *(ROOT / "benchmarks").glob("*.py"))
+    built = [name for file in readers for name in VARIABLE.findall(file.read_text(encoding="utf-8"))]
     return frozenset({variable(name) for name in _settings()}.union(built))
 
 

@@ -469,6 +469,15 @@ async def test_a_turn_is_kept(chat: httpx.AsyncClient, house: House, stream: boo
     ]
 
 
+async def test_a_conversation_without_ai_gets_no_answer(house: House, chat: httpx.AsyncClient) -> None:
+    now = house.clock.utc()
+    quiet = Conversation("c-quiet", house.account_id, now, now, metadata={"ai_disabled": "true"})
+    await house.store.tx(conversations.create, quiet)
+    answer = await chat.post("/chat/completions", json=ASKED | {"conversation": "c-quiet"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["source"] == {"pointer": "/conversation"}
+
+
 async def test_another_accounts_conversation_is_not_there(house: House, chat: httpx.AsyncClient) -> None:
     now = house.clock.utc()
     theirs = Conversation(id="c-2", account_id=house.other_account_id, created_at=now, last_message_at=now)
@@ -482,7 +491,7 @@ async def test_another_accounts_conversation_is_not_there(house: House, chat: ht
 
 @pytest.mark.parametrize("base", BASES)
 async def test_models(chat: httpx.AsyncClient, engine: ScriptedEngine, house: House, base: str) -> None:
-    await house.inference.find("scripted")
+    await house.inference.find("scripted", "")
     listed = (await chat.get(f"{base}/models")).json()
     assert listed["object"] == "list"
     shown = {one["id"]: one for one in listed["data"]}["scripted"]

@@ -66,7 +66,7 @@ async def inference(tmp_path: Path) -> AsyncIterator[Inference]:
 
 
 async def test_it_is_the_default_and_answers(inference: Inference) -> None:
-    assert [(card.id, card.is_default, card.context) for card in inference.models()] == [(NAME, True, 1024)]
+    assert [(card.id, card.is_default, card.context) for card in inference.models("")] == [(NAME, True, 1024)]
     made = await inference.complete(asked("Say hello."))
     assert made.choices[0].message.text()
     assert made.choices[0].finish in (Finish.LENGTH, Finish.STOP)
@@ -179,7 +179,7 @@ async def test_an_adapter_that_cannot_be_loaded_harms_nobody_else(
         await inference.complete(ChatRequest("ft-broken", (Message(Role.USER, "Hi"),), SHORT))
     assert (await inference.complete(asked("Say hello."))).model == NAME
     inference.remove("ft-broken")
-    assert [one.id for one in inference.models()] == [NAME]
+    assert [one.id for one in inference.models("")] == [NAME]
 
 
 async def test_more_choices_than_slots_are_refused_by_name(inference: Inference) -> None:

@@ -30,7 +30,7 @@ def roster(*models: Served, default: str = "", aliases: dict[str, str] | None = 
 
 
 def found(one: Roster, name: str) -> str:
-    return one.find(name).card.id
+    return one.find(name, "").card.id
 
 
 def test_telnyx_own_default_means_the_default_model() -> None:
@@ -61,13 +61,13 @@ def test_the_configured_default_holds_also_as_an_alias() -> None:
 def test_unknown_names(name: str) -> None:
     one = roster(served("a"), default="gone", aliases={"lost": "gone too"})
     with pytest.raises(UnknownModel) as refused:
-        one.find(name)
+        one.find(name, "")
     assert len(str(refused.value)) < 400
 
 
 def test_nothing_at_all() -> None:
     with pytest.raises(UnknownModel, match="models pull"):
-        roster().find("")
+        roster().find("", "")
 
 
 @pytest.mark.parametrize(

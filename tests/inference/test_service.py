@@ -109,11 +109,11 @@ async def test_a_whole_answer_says_who_gave_it(room: Room, engine: ScriptedEngin
 async def test_models_are_what_the_engine_lists(room: Room, engine: ScriptedEngine) -> None:
     engine.models = ("org/a", "b")
     inference = room(engine.url)
-    assert (await inference.find("b")).id == "b"
-    assert [(card.id, card.is_default) for card in inference.models()] == [("org/a", True), ("b", False)]
-    assert (await inference.find("gpt-4o")).id == "org/a"
+    assert (await inference.find("b", "")).id == "b"
+    assert [(card.id, card.is_default) for card in inference.models("")] == [("org/a", True), ("b", False)]
+    assert (await inference.find("gpt-4o", "")).id == "org/a"
     with pytest.raises(UnknownModel):
-        await inference.find("c")
+        await inference.find("c", "")
     with pytest.raises(UnknownModel):
         await inference.complete(ChatRequest("c", HI))
 
@@ -125,7 +125,7 @@ async def test_an_engines_file(room: Room, engine: ScriptedEngine, tmp_path: Pat
         'max_completion_tokens = 30\n[aliases]\nshort = "org/x"\n'
     )
     inference = room(engines=str(file))
-    card = await inference.find("short")
+    card = await inference.find("short", "")
     assert (card.id, card.context, card.max_completion) == ("org/x", 100, 30)
     for asked, told in ((None, 30), (5, 5), (5000, 30)):
         await inference.complete(ChatRequest("short", HI, Sampling(max_tokens=asked)))
@@ -285,7 +285,7 @@ async def test_native_tools_go_to_the_engine_and_come_back(room: Room, engine: S
 
 async def test_nothing_configured_and_nothing_installed(room: Room) -> None:
     inference = room()
-    assert inference.models() == ()
+    assert inference.models("") == ()
     with pytest.raises(UnknownModel):
         await inference.complete(ASKED)
     with pytest.raises(UnknownModel):
@@ -302,21 +302,25 @@ async def test_an_adapter_is_served_beside_its_base_and_can_be_replaced(room: Ro
         file.truncate(base.bytes)
     inference = room()
     for created in (1, 2):
-        inference.add_adapter("ft-1", base.name, tmp_path / f"{created}.gguf", owner="acc", created=created)
-        card = inference.card("ft-1")
+        inference.add_adapter("ft-1", base.name, tmp_path / f"{created}.gguf", "acc", created=created)
+        card = inference.card("ft-1", "acc")
         assert (card.base, card.owner, card.created, card.is_default) == (base.name, "acc", created, False)
         with pytest.raises(EngineFailed, match=rf"{created}\.gguf"):
-            await inference.complete(ChatRequest("ft-1", HI))
-    assert [one.id for one in inference.models()] == [base.name, "ft-1"]
+            await inference.complete(ChatRequest("ft-1", HI, account_id="acc"))
+    assert not card.is_fine_tunable
+    assert [one.id for one in inference.models("acc")] == [base.name, "ft-1"]
+    assert [one.id for one in inference.models("somebody else")] == [base.name]
+    with pytest.raises(UnknownModel):
+        await inference.complete(ChatRequest("ft-1", HI, account_id="somebody else"))
     inference.remove(base.name)
     inference.remove("ft-1")
     inference.remove("ft-1")
-    assert [one.id for one in inference.models()] == [base.name]
+    assert [one.id for one in inference.models("acc")] == [base.name]
     assert inference.card("").id == base.name
 
 
 async def test_an_adapter_needs_a_base_of_ours(room: Room, engine: ScriptedEngine) -> None:
     inference = room(engine.url)
-    await inference.find("scripted")
+    await inference.find("scripted", "")
     with pytest.raises(Unsupported):
         inference.add_adapter("x", "scripted", Path("x.gguf"))

@@ -21,7 +21,7 @@ from ringline.inference.errors import (
 )
 from ringline.workers import Busy
 
-PREFIXES = ("/v2/ai/", "/v2/chat/", "/v2/models", "/v2/embeddings", "/v2/audio/")
+PREFIXES = ("/v2/ai/", "/v2/chat/", "/v2/responses", "/v2/models", "/v2/embeddings", "/v2/audio/")
 
 INVALID_REQUEST = "invalid_request_error"
 KINDS = {

@@ -45,9 +45,11 @@ from ringline.store.media import MediaNameTaken
 from ringline.store.numbers import NumberTaken
 from ringline.workers import Busy
 
-# Commands first: routes are tried in order, and these are the ones that must be quick.
+# Routes are tried in order: first those that must be quick.
 ROUTERS = (
     actions.router,
+    chat.router,
+    embeddings.router,
     calls.router,
     applications.router,
     connections.router,
@@ -56,10 +58,8 @@ ROUTERS = (
     media.router,
     events.router,
     account.router,
-    chat.router,
     responses.router,
     models.router,
-    embeddings.router,
     insights.router,  # its /ai/conversations/insights is no id of a conversation
     conversations.router,
     fine_tuning.router,

@@ -7,6 +7,7 @@ from ringline.api import errors
 from ringline.api.context import Context
 from ringline.api.models.chat import ChatBody
 from ringline.api.models.chat_tools import RetrievalTool
+from ringline.core.errors import ApiError
 from ringline.inference.chat import Completion, Message, Role
 from ringline.store import conversations
 
@@ -39,6 +40,9 @@ class Turn:
             found = await ctx.read(conversations.find, ctx.account_id, body.conversation)
             if found is None:
                 raise errors.not_found("The conversation")
+            if found.metadata.get("ai_disabled") == "true":
+                detail = "AI is disabled for this conversation."
+                raise ApiError(400, errors.problem("10015", detail, pointer="/conversation"))
         return cls(ctx, body.conversation, tuple(message.value() for message in body.messages))
 
     async def end(self, completion: Completion) -> None:

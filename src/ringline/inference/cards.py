@@ -97,7 +97,7 @@ class ModelCard:
 
     `id` is what requests and answers call it; `created` is Unix seconds. `context` and `max_completion` count
     tokens; 0 and None mean that nobody told us. `base` is the model that an adapter changes. `parameters`
-    is 0 where nobody told us.
+    is 0 where nobody told us. `account_id` is whose the model is; empty, everybody's.
     """
 
     id: str
@@ -115,6 +115,11 @@ class ModelCard:
     description: str = ""
     is_fine_tunable: bool = False
     is_default: bool = False
+    account_id: str = ""
+
+    def is_for(self, account_id: str) -> bool:
+        """Whether that account may know of the model."""
+        return self.account_id in {"", account_id}
 
     @property
     def organization(self) -> str:

@@ -63,14 +63,15 @@ class Roster:
 
     def default(self) -> str:
         """The id of the default model: the configured one, else the first; empty if there is none."""
-        if self._default or not self._served:
+        shared = [one for one in self._served.values() if not one.card.account_id]
+        if self._default or not shared:
             return self._default
-        return min(self._served.values(), key=lambda one: (one.is_ours, one.card.base is not None)).card.id
+        return min(shared, key=lambda one: (one.is_ours, one.card.base is not None)).card.id
 
-    def find(self, name: str) -> Served:
-        """The model that a name or an alias means; raises `UnknownModel`."""
+    def find(self, name: str, account_id: str) -> Served:
+        """The model that a name or an alias means to an account; raises `UnknownModel`."""
         for meaning in self._meanings(name):
-            if (served := self._served.get(meaning)) is not None:
+            if (served := self._served.get(meaning)) is not None and served.card.is_for(account_id):
                 return served
         if not self._served:
             raise UnknownModel(name or self.default(), NONE)

@@ -109,20 +109,22 @@ class Inference:
 
     # ------------------------------------------------------------------ what there is
 
-    def models(self) -> tuple[ModelCard, ...]:
-        """The models that can be asked now, the default one marked."""
-        return tuple(self._shown(served) for served in self._roster)
+    def models(self, account_id: str) -> tuple[ModelCard, ...]:
+        """The models that an account can ask now, the default one marked."""
+        return tuple(self._shown(served) for served in self._roster if served.card.is_for(account_id))
 
-    def card(self, name: str) -> ModelCard:
+    def card(self, name: str, account_id: str = "") -> ModelCard:
         """The model that a name or an alias means; empty is the default. Raises `UnknownModel`."""
-        return self._shown(self._roster.find(name))
+        return self._shown(self._roster.find(name, account_id))
 
-    async def find(self, name: str) -> ModelCard:
+    async def find(self, name: str, account_id: str) -> ModelCard:
         """As `card`, but an unknown name waits for the engines' first lists."""
-        return self._shown(await self._find(name))
+        return self._shown(await self._find(name, account_id))
 
-    def add_adapter(self, name: str, base: str, path: Path, owner: str = "", created: int = 0) -> None:
+    def add_adapter(self, name: str, base: str, path: Path, account_id: str = "", created: int = 0) -> None:
         """Serve a LoRA adapter (a GGUF file) as the model `name`, at once, beside its base.
+
+        With an `account_id` nobody else sees it.
 
         Raises `UnknownModel`; `Unsupported` when the base is not one that we run ourselves.
         """
@@ -131,13 +133,19 @@ class Inference:
             raise Unsupported("model", base, "an adapter of ours: its engine runs elsewhere")
         self.remove(name)
         card = replace(
-            under.card, id=name, base=under.card.id, owner=owner or under.card.owner, created=created
+            under.card,
+            id=name,
+            base=under.card.id,
+            owner=account_id or under.card.owner,
+            account_id=account_id,
+            created=created,
+            is_fine_tunable=False,
         )
         self._serve_embedded(Embedded(card, replace(under.plan, name=name, adapter=path)))
 
     def remove(self, name: str) -> None:
         """Serve an adapter no longer; answers that are on their way break off. No error if it is unknown."""
-        if name in self._house and self.card(name).base is not None:
+        if name in self._house and name not in self._embedded:
             self._roster.drop(name)
             child = self._house.drop(name)
             leaving = asyncio.get_running_loop().create_task(child.stop(), name=f"remove {name}")
@@ -148,7 +156,7 @@ class Inference:
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer; see `stream`."""
-        served = await self._find(request.model)
+        served = await self._find(request.model, request.account_id)
         collector = Collector()
         async with aclosing(self.stream(request)) as pieces:
             async for piece in pieces:
@@ -164,7 +172,7 @@ class Inference:
         `Busy` when the model's queue is full, or no place came free in time.
         """
         until_ns = self._clock.now_ns() + round((request.deadline_s or self._queues.total_s) * SECOND)
-        served = await self._find(request.model)
+        served = await self._find(request.model, request.account_id)
         planned = plan(request, served.card, self._ids)
         refuse_unable(planned.request, served.card)
         asked, reader = _within_limits(planned.request, served.card), planned.reader()
@@ -223,19 +231,19 @@ class Inference:
         for name in offer.models or tuple(by_id):
             self._serve_offered(offer, by_id.get(name, Offered(name)))
 
-    async def _find(self, name: str) -> Served:
+    async def _find(self, name: str, account_id: str) -> Served:
         with suppress(UnknownModel):
-            served = self._roster.find(name)
+            served = self._roster.find(name, account_id)
             if served.card.id == name or self._looked.is_set() or not self._offers:
                 return served
         # What a name leads to is certain only once the engines have told what they serve.
         if self._look is not None:
             await self._looked.wait()
-        return self._roster.find(name)
+        return self._roster.find(name, account_id)
 
     def _shown(self, served: Served) -> ModelCard:
         with suppress(UnknownModel):
-            return replace(served.card, is_default=self._roster.find("") is served)
+            return replace(served.card, is_default=self._roster.find("", "") is served)
         return served.card
 
     def _serve_offered(self, offer: Offer, offered: Offered) -> None:
@@ -262,7 +270,7 @@ class Inference:
     def _gate_of(self, name: str, limits: Limits) -> Gate:
         """The gate that the model has already: its places are taken by requests on their way."""
         if name in self._roster:
-            return self._roster.find(name).gate
+            return self._roster.find(name, "").gate
         return Gate(name, limits, self._clock)
 
 

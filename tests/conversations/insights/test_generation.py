@@ -30,7 +30,7 @@ class Scripted:
         self.reply = reply
         self.asked: list[ChatRequest] = []
 
-    async def find(self, name: str) -> ModelCard:
+    async def find(self, name: str, account_id: str) -> ModelCard:
         return self.card
 
     async def complete(self, request: ChatRequest) -> Completion:

@@ -59,7 +59,7 @@ async def create_chat_completion(ctx: Ctx, request: Request, body: ChatBody) -> 
 async def _events(
     ctx: Context, asked: ChatRequest, turn: Turn, *, tells_usage: bool
 ) -> AsyncGenerator[bytes, None]:
-    card = await ctx.deps.inference.find(asked.model)
+    card = await ctx.deps.inference.find(asked.model, asked.account_id)
     named = (f"chatcmpl-{ctx.deps.ids.token(18)}", int(ctx.deps.clock.utc().timestamp()), card.id)
     events, collector = Events(*named, tells_usage=tells_usage), Collector()
     begun = False

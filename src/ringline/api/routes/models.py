@@ -15,7 +15,7 @@ router = APIRouter(tags=["models"])
 @router.get("/ai/openai/models")
 async def list_models(ctx: Ctx) -> ModelList:
     """The models that can be asked now."""
-    cards = (*ctx.deps.inference.models(), *ctx.deps.embedder.models())
+    cards = (*ctx.deps.inference.models(ctx.account_id), *ctx.deps.embedder.models())
     return ModelList(data=[ModelView.of(card) for card in cards])
 
 
@@ -26,4 +26,4 @@ async def retrieve_model(ctx: Ctx, id: str) -> ModelView:
     """One model, by its id or an alias."""
     named = unquote(id)  # the edge keeps an encoded slash, which is no end of a segment elsewhere
     embedding = next((card for card in ctx.deps.embedder.models() if card.id == named), None)
-    return ModelView.of(embedding or await ctx.deps.inference.find(named))
+    return ModelView.of(embedding or await ctx.deps.inference.find(named, ctx.account_id))

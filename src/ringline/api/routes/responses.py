@@ -40,7 +40,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 async def create_response(ctx: Ctx, request: Request, body: ResponseBody) -> Response:
     """Ask a model; whole, or as events with `stream`. Nothing is stored but what a conversation keeps."""
     asked = body.request(ctx.account_id)
-    card = await ctx.deps.inference.find(asked.model)
+    card = await ctx.deps.inference.find(asked.model, asked.account_id)
     turn = await _turn(ctx, body, asked)
     writer = Writer(body, card.id, ctx.deps.ids, int(ctx.deps.clock.utc().timestamp()))
     if body.stream:

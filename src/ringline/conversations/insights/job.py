@@ -96,7 +96,8 @@ class InsightJob:
         known = {result.insight_id for result in work.run.results}
         if known.issuperset(one.insight.id for one in questions):
             return []
-        generator = Generator(self._model, await self._model.find(self._model_name), work.run.account_id)
+        card = await self._model.find(self._model_name, work.run.account_id)
+        generator = Generator(self._model, card, work.run.account_id)
         notes = msgspec.convert(job.checkpoint or {}, Notes)
         reading = await generator.read(lines, questions, notes, _keeper(job))
         wrong = []

@@ -14,7 +14,7 @@ from ringline.store.insights import InsightGroup
 class Model(Protocol):
     """The models of this server (`inference.service`)."""
 
-    async def find(self, name: str) -> ModelCard:
+    async def find(self, name: str, account_id: str) -> ModelCard:
         """A model by name or alias, the default one for an empty name; raises `UnknownModel`."""
         ...
 
