@@ -471,7 +471,13 @@ async def test_a_turn_is_kept(chat: httpx.AsyncClient, house: House, stream: boo
 
 async def test_a_conversation_without_ai_gets_no_answer(house: House, chat: httpx.AsyncClient) -> None:
     now = house.clock.utc()
-    quiet = Conversation("c-quiet", house.account_id, now, now, metadata={"ai_disabled": "true"})
+    quiet = Conversation(
+        id="c-quiet",
+        account_id=house.account_id,
+        created_at=now,
+        last_message_at=now,
+        metadata={"ai_disabled": "true"},
+    )
     await house.store.tx(conversations.create, quiet)
     answer = await chat.post("/chat/completions", json=ASKED | {"conversation": "c-quiet"})
     assert answer.status_code == 400
