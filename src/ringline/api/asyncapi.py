@@ -9,19 +9,23 @@ from typing import Any
 import msgspec
 
 import ringline
+from ringline.conversations.insights.events import Completed, CompletedOfCall
 from ringline.streams.wire import APP_SHAPES, SERVER_SHAPES
 from ringline.webhooks.payloads import EVENTS
+
+WEBHOOKS = {**EVENTS, **{one.event_type: one for one in (Completed, CompletedOfCall)}}
+"""Every payload that apps are sent, by its event type."""
 
 REF = "#/components/schemas/{name}"
 
 
 def describe() -> dict[str, Any]:
     """The whole document."""
-    payloads, schemas = _schemas(list(EVENTS.values()))
+    payloads, schemas = _schemas(list(WEBHOOKS.values()))
     server, more = _schemas(list(SERVER_SHAPES.values()))
     app, rest = _schemas(list(APP_SHAPES.values()))
     messages = {
-        **{kind: _webhook(kind, schema) for kind, schema in zip(EVENTS, payloads, strict=True)},
+        **{kind: _webhook(kind, schema) for kind, schema in zip(WEBHOOKS, payloads, strict=True)},
         **{f"stream.{name}": _frame(name, one) for name, one in zip(SERVER_SHAPES, server, strict=True)},
         **{f"app.{name}": _frame(name, one) for name, one in zip(APP_SHAPES, app, strict=True)},
     }
@@ -33,7 +37,7 @@ def describe() -> dict[str, Any]:
             "description": "Webhooks that are posted to your app, and the frames of a media stream.",
         },
         "channels": {
-            "webhooks": _channel("The URL of your application.", list(EVENTS)),
+            "webhooks": _channel("The URL of your application.", list(WEBHOOKS)),
             "streamToApp": _channel(
                 "The `stream_url` of a stream, as your app reads it.",
                 [f"stream.{name}" for name in SERVER_SHAPES],
