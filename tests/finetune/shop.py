@@ -68,7 +68,7 @@ class OneBase:
     def __init__(self, weights: Path) -> None:
         self._weights = weights
 
-    def base(self, model: str) -> Base:
+    def base(self, model: str, account_id: str) -> Base:
         if model != MODEL:
             raise TrainingError(f"no model {model}")
         return Base(MODEL, self._weights)

@@ -77,27 +77,27 @@ async def inference(tmp_path: Path, store: Store) -> AsyncIterator[Inference]:
 
 async def test_what_is_embedded_can_be_trained(inference: Inference, tmp_path: Path) -> None:
     bases = EmbeddedBases(inference, load_registry(), tmp_path / "models")
-    found = bases.base(BASE)
+    found = bases.base(BASE, "account")
     assert (found.name, found.weights.parent) == (BASE, tmp_path / "models" / BASE)
     assert found.weights.suffix == ".gguf"
-    assert bases.base("gpt-4o-mini") == found  # an alias of the default model
+    assert bases.base("gpt-4o-mini", "account") == found  # an alias of the default model
     with pytest.raises(BadModel, match="'nobody' does not exist") as refused:
-        bases.base("nobody")
+        bases.base("nobody", "account")
     assert refused.value.parameter == "model"
     shutil.rmtree(tmp_path / "models" / BASE)
     with pytest.raises(BadModel, match="cannot be fine-tuned here"):
-        bases.base(BASE)
+        bases.base(BASE, "account")
 
 
 async def test_a_finished_model_stands_beside_its_base(inference: Inference, tmp_path: Path) -> None:
     await Adapters(inference).add(
         FineTuned("ft-desk", BASE, tmp_path / "adapter.gguf", "account", 1_700_000_000)
     )
-    card = inference.card("ft-desk")
+    card = inference.card("ft-desk", "account")
     assert (card.base, card.owner, card.created) == (BASE, "account", 1_700_000_000)
     assert inference.card(BASE).base is None
     with pytest.raises(BadModel, match=f"train {BASE} instead"):
-        EmbeddedBases(inference, load_registry(), tmp_path / "models").base("ft-desk")
+        EmbeddedBases(inference, load_registry(), tmp_path / "models").base("ft-desk", "account")
 
 
 async def test_files_are_those_of_the_account(store: Store, tmp_path: Path) -> None:

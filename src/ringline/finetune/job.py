@@ -113,7 +113,7 @@ class FineTuneJobs:
     async def _attempt(self, run: Run, one: Training) -> None:
         if run.job.attempts > ATTEMPTS:
             raise TrainingError(f"given up: the server broke off {ATTEMPTS} times while at it")
-        base = self._bases.base(one.model)
+        base = self._bases.base(one.model, one.account_id)
         one = replace(one, started_at=one.started_at or self._clock.utc())
         await self._change(one.id, Event.STARTED, started_at=one.started_at)
         folder = self._folder / one.id

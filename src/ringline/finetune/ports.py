@@ -17,8 +17,8 @@ class Base:
 class Bases(Protocol):
     """The models of this server."""
 
-    def base(self, model: str) -> Base:
-        """The model of that name; raises `TrainingError` for one that is unknown or cannot be trained."""
+    def base(self, model: str, account_id: str) -> Base:
+        """The model that the name means to an account; raises `TrainingError` for one that is unknown or cannot be trained."""
         ...
 
 

@@ -54,7 +54,7 @@ class FineTuning:
 
     async def create(self, account_id: str, wanted: Wanted) -> Training:
         """Queue a job; raises `TrainingError` for a model or a file that it cannot begin with."""
-        base = self._bases.base(wanted.model)
+        base = self._bases.base(wanted.model, account_id)
         await locate(self._files, account_id, wanted.training_file)
         made = Training(
             id=model_name(base.name, wanted.suffix, self._ids.uuid()[:8]),

@@ -46,10 +46,10 @@ class EmbeddedBases:
         self._models = {model.name: model for model in registry}
         self._folder = folder
 
-    def base(self, model: str) -> Base:
-        """The model of that name; raises `BadModel`."""
+    def base(self, model: str, account_id: str) -> Base:
+        """The model that the name means to an account; raises `BadModel`."""
         try:
-            card = self._inference.card(model)
+            card = self._inference.card(model, account_id)
         except UnknownModel as error:
             raise BadModel(str(error).rstrip(".")) from error
         if card.base is not None:
