@@ -18,7 +18,7 @@ class Bases(Protocol):
     """The models of this server."""
 
     def base(self, model: str, account_id: str) -> Base:
-        """The model that the name means to an account; `TrainingError` if there is none, or no training it."""
+        """The model that the name means to an account; raises `TrainingError` if it cannot be trained."""
         ...
 
 
