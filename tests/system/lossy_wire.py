@@ -31,7 +31,7 @@ class LossyWire:
     far: int
     loss: float
     chance: random.Random
-    spared: bytes
+    spared: tuple[bytes, ...]
     port: int = 0
     lost: int = 0
     _near: Address | None = None
@@ -46,7 +46,7 @@ class LossyWire:
         return [here, there]
 
     def _keeps(self, data: bytes) -> bool:
-        if self.spared and data.startswith(self.spared):
+        if data.startswith(self.spared):
             return True
         kept = self.chance.random() >= self.loss
         self.lost += not kept
@@ -65,9 +65,9 @@ class LossyWire:
 
 
 @asynccontextmanager
-async def lossy_wire(far: int, loss: float, *, spared: bytes = b"") -> AsyncIterator[LossyWire]:
+async def lossy_wire(far: int, loss: float, *, spared: tuple[bytes, ...] = ()) -> AsyncIterator[LossyWire]:
     """A wire to port `far`: the share `loss` of all datagrams does not come through, but for those that begin
-    with `spared`.
+    with one of `spared`.
     """
     wire = LossyWire(far, loss, random.Random(5), spared)
     ends = await wire.open()
