@@ -84,6 +84,8 @@ class Terminal:
             stderr=theirs,
             start_new_session=True,
             env={**os.environ, "TERM": "dumb"},
+            # What runs in the background of a shell is deaf to ctrl-c, and so would be its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         os.close(theirs)
         os.set_blocking(self._ours, False)

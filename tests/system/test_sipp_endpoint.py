@@ -34,8 +34,8 @@ pytestmark = [
 ]
 
 # Losses spare what sipp's own scenarios cannot do without. ACKs: it takes a second 200 to its INVITE for the
-# answer to its BYE, and gives a call up whose BYE comes before the ACK. Its 180: an INVITE that comes again for
-# want of one ends its own repetition of the 200. What we do when such are lost, `tests/sip` says.
+# answer to its BYE, and gives a call up whose BYE comes before the ACK. Its 180: an INVITE that comes again
+# for want of one ends its own repetition of the 200. What we do when such are lost, `tests/sip` says.
 SPARED = (b"ACK ", b"SIP/2.0 180 ")
 SCENARIOS = Path(__file__).parent / "sipp"
 DEADLINE_S = 50
