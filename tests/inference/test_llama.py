@@ -172,14 +172,16 @@ async def test_an_adapter_that_cannot_be_loaded_harms_nobody_else(
 ) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"this is no adapter")
-    inference.add_adapter("ft-broken", NAME, file, owner="acc", created=5)
-    card = inference.card("ft-broken")
+    inference.add_adapter("ft-broken", NAME, file, "acc", created=5)
+    card = inference.card("ft-broken", "acc")
     assert (card.base, card.owner, card.created, card.is_default) == (NAME, "acc", 5, False)
     with pytest.raises(EngineFailed):
-        await inference.complete(ChatRequest("ft-broken", (Message(Role.USER, "Hi"),), SHORT))
+        await inference.complete(
+            ChatRequest("ft-broken", (Message(Role.USER, "Hi"),), SHORT, account_id="acc")
+        )
     assert (await inference.complete(asked("Say hello."))).model == NAME
     inference.remove("ft-broken")
-    assert [one.id for one in inference.models("")] == [NAME]
+    assert [one.id for one in inference.models("acc")] == [NAME]
 
 
 async def test_more_choices_than_slots_are_refused_by_name(inference: Inference) -> None:
