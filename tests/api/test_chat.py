@@ -469,7 +469,14 @@ async def test_a_turn_is_kept(chat: httpx.AsyncClient, house: House, stream: boo
     ]
 
 
-async def test_a_conversation_without_ai_gets_no_answer(house: House, chat: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("/chat/completions", ASKED), ("/responses", {"input": "Hi"})],
+    ids=["chat", "responses"],
+)
+async def test_a_conversation_without_ai_gets_no_answer(
+    house: House, chat: httpx.AsyncClient, path: str, asked: dict[str, object]
+) -> None:
     now = house.clock.utc()
     quiet = Conversation(
         id="c-quiet",
@@ -479,7 +486,7 @@ async def test_a_conversation_without_ai_gets_no_answer(house: House, chat: http
         metadata={"ai_disabled": "true"},
     )
     await house.store.tx(conversations.create, quiet)
-    answer = await chat.post("/chat/completions", json=ASKED | {"conversation": "c-quiet"})
+    answer = await chat.post(path, json=asked | {"conversation": "c-quiet"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["source"] == {"pointer": "/conversation"}
 

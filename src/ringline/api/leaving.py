@@ -8,6 +8,9 @@ from starlette.types import Receive
 
 T = TypeVar("T")
 
+CLIENT_CLOSED = 499
+"""Seen in metrics only: nobody is left to read it."""
+
 
 class ClientGone(Exception):
     """The client closed its connection. Nobody is left to tell."""

@@ -5,10 +5,9 @@ from itertools import takewhile
 
 from ringline.api import errors
 from ringline.api.context import Context
-from ringline.api.models.chat import ChatBody
-from ringline.api.models.chat_tools import RetrievalTool
 from ringline.core.errors import ApiError
-from ringline.inference.chat import Completion, Message, Role
+from ringline.inference.chat import Completion, Delta, Message, Role, Usage
+from ringline.inference.collecting import Collector
 from ringline.store import conversations
 
 
@@ -16,34 +15,31 @@ class Turn:
     """One question and its answer, on their way into a conversation or into none."""
 
     def __init__(self, ctx: Context, conversation_id: str | None, asked: tuple[Message, ...]) -> None:
+        """Use `Turn.begin`."""
         self._ctx = ctx
         self._conversation_id = conversation_id
         self._asked = asked
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether a conversation was named."""
-        return self._conversation_id is not None
+        self._heard = Collector()
 
     @classmethod
-    async def begin(cls, ctx: Context, body: ChatBody) -> "Turn":
-        """Look whether the conversation is there, before any work; raises `ApiError`."""
-        for place, tool in enumerate(body.tools or ()):
-            if isinstance(tool, RetrievalTool):
-                bucket = tool.retrieval.bucket_ids[0]
-                raise errors.invalid(
-                    "10027",
-                    f"/tools/{place}/retrieval/bucket_ids",
-                    f"The bucket {bucket} has no embeddings yet.",
-                )
-        if body.conversation is not None:
-            found = await ctx.read(conversations.find, ctx.account_id, body.conversation)
+    async def begin(cls, ctx: Context, conversation_id: str | None, asked: tuple[Message, ...]) -> "Turn":
+        """Look whether the conversation may go on, before any work; raises `ApiError`."""
+        if conversation_id is not None:
+            found = await ctx.read(conversations.find, ctx.account_id, conversation_id)
             if found is None:
                 raise errors.not_found("The conversation")
             if found.metadata.get("ai_disabled") == "true":
                 detail = "AI is disabled for this conversation."
                 raise ApiError(400, errors.problem("10015", detail, pointer="/conversation"))
-        return cls(ctx, body.conversation, tuple(message.value() for message in body.messages))
+        return cls(ctx, conversation_id, asked)
+
+    async def hear(self, piece: Delta | Usage) -> None:
+        """A piece of the answer; the last one, its usage, keeps the turn."""
+        if self._conversation_id is None:
+            return
+        self._heard.add(piece)
+        if isinstance(piece, Usage):
+            await self.end(self._heard.completion("", 0, ""))
 
     async def end(self, completion: Completion) -> None:
         """Keep the turn. A conversation that was deleted meanwhile keeps nothing."""

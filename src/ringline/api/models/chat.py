@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 from ringline.api import errors
 from ringline.api.models.base import Body
 from ringline.api.models.chat_messages import ChatMessage
-from ringline.api.models.chat_tools import ChatTool, FunctionTool, NamedFunction
+from ringline.api.models.chat_tools import ChatTool, FunctionTool, NamedFunction, RetrievalTool
 from ringline.api.models.fields import Ignored, Unavailable, mistake
 from ringline.core.errors import ApiError
 from ringline.inference.chat import (
@@ -179,7 +179,7 @@ class ChatBody(Body):
     def request(self, account_id: str) -> ChatRequest:
         """The question; raises `ApiError` where fields do not fit together."""
         self._check()
-        return ChatRequest(
+        asked = ChatRequest(
             model=self.model,
             messages=tuple(message.value() for message in self.messages),
             sampling=self._sampling(),
@@ -192,6 +192,15 @@ class ChatBody(Body):
             account_id=account_id,
             priority=Priority.LIVE if self.service_tier == "priority" else Priority.BATCH,
         )
+        self._refuse_retrieval()
+        return asked
+
+    def _refuse_retrieval(self) -> None:
+        for place, tool in enumerate(self.tools or ()):
+            if isinstance(tool, RetrievalTool):
+                bucket = tool.retrieval.bucket_ids[0]
+                detail = f"The bucket {bucket} has no embeddings yet."
+                raise errors.invalid("10027", f"/tools/{place}/retrieval/bucket_ids", detail)
 
     def _check(self) -> None:
         beamless = not self.use_beam_search

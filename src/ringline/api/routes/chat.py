@@ -9,23 +9,19 @@ from fastapi import APIRouter, Request, Response
 from ringline.api import ai_errors
 from ringline.api.context import Context, Ctx
 from ringline.api.event_stream import EventStream
-from ringline.api.leaving import ClientGone, unless_gone
+from ringline.api.leaving import CLIENT_CLOSED, ClientGone, unless_gone
 from ringline.api.models.chat import ChatBody
 from ringline.api.models.chat_answer import DONE, ChatCompletionView, Events, broken_off, whole
 from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.turns import Turn
 from ringline.core import log
-from ringline.inference.chat import ChatRequest, Usage
-from ringline.inference.collecting import Collector
+from ringline.inference.chat import ChatRequest
 from ringline.inference.errors import InferenceError
 from ringline.workers import Busy
 
 router = APIRouter(tags=["chat"])
 
 logger = log.get("api")
-
-CLIENT_CLOSED = 499
-"""Seen in metrics only: nobody is left to read it."""
 
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -45,7 +41,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 async def create_chat_completion(ctx: Ctx, request: Request, body: ChatBody) -> Response:
     """Ask a model; whole, or as events with `stream`."""
     asked = body.request(ctx.account_id)
-    turn = await Turn.begin(ctx, body)
+    turn = await Turn.begin(ctx, body.conversation, asked.messages)
     if body.stream:
         return EventStream(_events(ctx, asked, turn, tells_usage=body.stream_options.include_usage))
     try:
@@ -60,16 +56,17 @@ async def _events(
     ctx: Context, asked: ChatRequest, turn: Turn, *, tells_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     card = await ctx.deps.inference.find(asked.model, asked.account_id)
-    named = (f"chatcmpl-{ctx.deps.ids.token(18)}", int(ctx.deps.clock.utc().timestamp()), card.id)
-    events, collector = Events(*named, tells_usage=tells_usage), Collector()
+    events = Events(
+        f"chatcmpl-{ctx.deps.ids.token(18)}",
+        int(ctx.deps.clock.utc().timestamp()),
+        card.id,
+        tells_usage=tells_usage,
+    )
     begun = False
     async with aclosing(ctx.deps.inference.stream(asked)) as pieces:
         try:
             async for piece in pieces:
-                if turn.is_kept:
-                    collector.add(piece)
-                    if isinstance(piece, Usage):
-                        await turn.end(collector.completion(*named))
+                await turn.hear(piece)
                 if event := events.write(piece):
                     begun = True
                     yield event

@@ -7,19 +7,16 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from ringline.api import ai_errors, errors
+from ringline.api import ai_errors
 from ringline.api.context import Context, Ctx
 from ringline.api.event_stream import EventStream
-from ringline.api.leaving import ClientGone, unless_gone
+from ringline.api.leaving import CLIENT_CLOSED, ClientGone, unless_gone
 from ringline.api.models.response_answer import ResponseView, Writer
 from ringline.api.models.responses import ResponseBody
-from ringline.api.routes.chat import CLIENT_CLOSED
 from ringline.api.turns import Turn
 from ringline.core import log
-from ringline.inference.chat import ChatRequest, Usage
-from ringline.inference.collecting import Collector
+from ringline.inference.chat import ChatRequest
 from ringline.inference.errors import InferenceError
-from ringline.store import conversations
 from ringline.workers import Busy
 
 router = APIRouter(tags=["responses"])
@@ -41,7 +38,7 @@ async def create_response(ctx: Ctx, request: Request, body: ResponseBody) -> Res
     """Ask a model; whole, or as events with `stream`. Nothing is stored but what a conversation keeps."""
     asked = body.request(ctx.account_id)
     card = await ctx.deps.inference.find(asked.model, asked.account_id)
-    turn = await _turn(ctx, body, asked)
+    turn = await Turn.begin(ctx, body.conversation, asked.messages)
     writer = Writer(body, card.id, ctx.deps.ids, int(ctx.deps.clock.utc().timestamp()))
     if body.stream:
         return EventStream(_events(ctx, asked, turn, writer))
@@ -50,14 +47,6 @@ async def create_response(ctx: Ctx, request: Request, body: ResponseBody) -> Res
     except ClientGone:
         return Response(status_code=CLIENT_CLOSED)
     return Response(msgspec.json.encode(writer.response()), media_type="application/json")
-
-
-async def _turn(ctx: Context, body: ResponseBody, asked: ChatRequest) -> Turn:
-    if body.conversation is not None:
-        found = await ctx.read(conversations.find, ctx.account_id, body.conversation)
-        if found is None:
-            raise errors.not_found("The conversation")
-    return Turn(ctx, body.conversation, asked.messages)
 
 
 async def _whole(ctx: Context, asked: ChatRequest, turn: Turn, writer: Writer) -> None:
@@ -69,15 +58,11 @@ async def _whole(ctx: Context, asked: ChatRequest, turn: Turn, writer: Writer) -
 async def _events(
     ctx: Context, asked: ChatRequest, turn: Turn, writer: Writer, *, tells_troubles: bool = True
 ) -> AsyncGenerator[bytes, None]:
-    collector = Collector()
     begun = False
     async with aclosing(ctx.deps.inference.stream(asked)) as pieces:
         try:
             async for piece in pieces:
-                if turn.is_kept:
-                    collector.add(piece)
-                    if isinstance(piece, Usage):
-                        await turn.end(collector.completion("", 0, asked.model))
+                await turn.hear(piece)
                 if not begun:
                     begun = True
                     yield writer.begin()
