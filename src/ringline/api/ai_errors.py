@@ -63,7 +63,7 @@ def body(error: ApiError, path: str) -> bytes:
 
 async def send_error(error: ApiError, path: str, send: Send) -> None:
     """Answer a request with the envelope of its path."""
-    await errors.send_error(error, send, body(error, path))
+    await errors.send_error(error, body(error, path), send)
 
 
 def union(error: ApiError) -> bytes:

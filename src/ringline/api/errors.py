@@ -119,9 +119,8 @@ def _member(one: Problem) -> dict[str, object]:
     return member
 
 
-async def send_error(error: ApiError, send: Send, body: bytes | None = None) -> None:
-    """Answer a request with the envelope, or with a body of its own."""
-    body = envelope(error.problems) if body is None else body
+async def send_error(error: ApiError, body: bytes, send: Send) -> None:
+    """Answer a request with `body`, which tells the error in its path's envelope."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))

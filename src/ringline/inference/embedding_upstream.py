@@ -13,9 +13,9 @@ from ringline.core.clock import Clock
 from ringline.core.errors import ProtocolError
 from ringline.inference.embedding import Embedded, EmbeddingRequest
 from ringline.inference.embedding_job import FLOAT, Vectors
-from ringline.inference.errors import EngineFailed, EngineRefused, EngineTimeout
+from ringline.inference.errors import EngineFailed, EngineRefused, EngineTimeout, words
 from ringline.inference.gate import Gate
-from ringline.inference.openai_wire import failure
+from ringline.inference.openai_wire import failure, retry_after
 from ringline.inference.replicas import Balance, Endpoint, Replica, Slot
 from ringline.workers import Busy
 from ringline.workers.admission import Limits
@@ -23,7 +23,6 @@ from ringline.workers.admission import Limits
 RETRIES = 2
 MAX_ANSWER = 128 * 1024 * 1024
 """2048 vectors of 4096 numbers in base64, and room to spare."""
-MAX_RETRY_AFTER = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +136,15 @@ class UpstreamEmbeddings:
         works: bool | None = None
         try:
             async with asyncio.timeout(self._limits.answer_s), slot.replica.lease() as endpoint:
-                status, body, retry_after = await self._post(endpoint, render(request, self._model))
+                status, body, seconds = await self._post(endpoint, render(request, self._model))
             if status != httpx.codes.OK:
-                raise failure(status, body, retry_after)
+                raise failure(status, body, seconds)
             embedded = read(body, request, self._model)
             works = True
             return embedded
         except (httpx.HTTPError, httpx.InvalidURL, ProtocolError) as error:
             works = False
-            words = f"{type(error).__name__} {error}".strip()
-            raise EngineFailed(f"The engine {slot.replica.name} failed: {words}") from error
+            raise EngineFailed(f"The engine {slot.replica.name} failed: {words(error)}") from error
         except TimeoutError:
             works = False
             raise EngineTimeout(f"The engine {slot.replica.name} did not answer in time.") from None
@@ -168,9 +166,7 @@ class UpstreamEmbeddings:
                     slot.breaker = slot.breaker.abandoned(now)
 
     async def _post(self, endpoint: Endpoint, content: bytes) -> tuple[int, bytes, int]:
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if endpoint.key:
-            headers["authorization"] = f"Bearer {endpoint.key}"
+        headers = endpoint.headers() | {"content-type": "application/json"}
         timeout = httpx.Timeout(self._limits.answer_s, connect=self._limits.connect_s)
         async with self._client.stream(
             "POST", f"{endpoint.url}/embeddings", content=content, headers=headers, timeout=timeout
@@ -180,6 +176,8 @@ class UpstreamEmbeddings:
                 body += piece
                 if len(body) > MAX_ANSWER:
                     raise ProtocolError(f"an answer is larger than {MAX_ANSWER} bytes")
-            header = response.headers.get("retry-after", "")
-        seconds = int(header) if header.isascii() and header.isdigit() else 1
-        return response.status_code, bytes(body), min(MAX_RETRY_AFTER, max(1, seconds))
+            return (
+                response.status_code,
+                bytes(body),
+                retry_after(response.headers.get("retry-after", "")),
+            )

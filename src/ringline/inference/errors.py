@@ -16,6 +16,11 @@
 from ringline.core.errors import RinglineError
 
 
+def words(error: Exception) -> str:
+    """A library's error as a message may tell it: its kind, and what it says."""
+    return f"{type(error).__name__} {error}".strip()
+
+
 class InferenceError(RinglineError):
     """A question that was not answered."""
 

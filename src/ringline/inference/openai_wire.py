@@ -42,6 +42,8 @@ NO_LOGPROB = -9999.0
 SHOWN = 500
 """Characters of an engine's own words that are passed on."""
 
+MAX_RETRY_AFTER = 60
+
 FINISHES = {
     "stop": Finish.STOP,
     "length": Finish.LENGTH,
@@ -318,6 +320,12 @@ def _logprob(value: float | None) -> float:
 
 def _bytes(value: list[int] | None) -> tuple[int, ...] | None:
     return None if value is None else tuple(value)
+
+
+def retry_after(header: str) -> int:
+    """Seconds, 1 to 60, that an engine's `Retry-After` asks for; a date or nonsense is one."""
+    seconds = int(header) if header.isascii() and header.isdigit() else 1
+    return min(MAX_RETRY_AFTER, max(1, seconds))
 
 
 def failure(status: int, body: bytes, retry_after: int = 1) -> InferenceError | Busy:

@@ -16,6 +16,11 @@ class Endpoint:
     url: str
     key: str = ""
 
+    def headers(self) -> dict[str, str]:
+        """What every request to it carries."""
+        key = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        return key | {"accept-encoding": "identity"}
+
 
 class Replica(Protocol):
     """One place that can answer for an engine."""

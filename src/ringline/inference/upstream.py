@@ -14,8 +14,8 @@ from ringline.core.errors import ProtocolError
 from ringline.inference.breaker import Trip
 from ringline.inference.cards import Dialect
 from ringline.inference.chat import ChatRequest, Delta, Usage
-from ringline.inference.errors import EngineFailed, EngineTimeout
-from ringline.inference.openai_wire import DONE, Offered, Reader, failure, read_models, render
+from ringline.inference.errors import EngineFailed, EngineTimeout, words
+from ringline.inference.openai_wire import DONE, Offered, Reader, failure, read_models, render, retry_after
 from ringline.inference.replicas import Balance, Endpoint, Replica, Slot
 from ringline.inference.sse import MAX_EVENT, Events
 from ringline.workers import Busy
@@ -26,7 +26,6 @@ RETRIED = frozenset({None, 502, 503})
 
 MAX_ANSWER = 8 * MAX_EVENT
 MAX_ERROR = 64 * 1024
-MAX_RETRY_AFTER = 60
 LINGER_S = 0.05
 """Longest wait for the end of a body after `[DONE]`."""
 
@@ -114,13 +113,13 @@ class Upstream:
     async def _offered(self, slot: Slot) -> tuple[Offered, ...] | EngineFailed:
         try:
             async with asyncio.timeout(self._deadlines.connect_s * 2), slot.replica.lease() as endpoint:
-                response = await self._client.get(f"{endpoint.url}/models", headers=_headers(endpoint))
+                response = await self._client.get(f"{endpoint.url}/models", headers=endpoint.headers())
                 if response.status_code != httpx.codes.OK:
                     raise EngineFailed(f"{slot.replica.name} answered {response.status_code}")
                 models = read_models(response.content)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ProtocolError, EngineFailed) as error:
             slot.breaker = slot.breaker.failed(self._clock.now_ns())
-            return EngineFailed(f"{slot.replica.name}: {_words(error)}")
+            return EngineFailed(f"{slot.replica.name}: {words(error)}")
         slot.breaker = slot.breaker.succeeded()
         return models
 
@@ -147,7 +146,7 @@ class Upstream:
             slot.breaker = slot.breaker.failed(self._clock.now_ns())
             # Who does not speak the protocol will not speak it a moment later; who was not heard may.
             status = httpx.codes.OK if isinstance(error, ProtocolError) else None
-            raise EngineFailed(f"The engine {slot.replica.name} failed: {_words(error)}", status) from error
+            raise EngineFailed(f"The engine {slot.replica.name} failed: {words(error)}", status) from error
         except EngineFailed as error:
             told = True
             if error.status is None or error.status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -166,7 +165,7 @@ class Upstream:
             "POST",
             f"{endpoint.url}/chat/completions",
             content=render(request, model, self.dialect),
-            headers=_headers(endpoint) | {"content-type": "application/json", "accept": "text/event-stream"},
+            headers=endpoint.headers() | {"content-type": "application/json", "accept": "text/event-stream"},
             timeout=httpx.Timeout(None, connect=self._deadlines.connect_s),
         )
         try:
@@ -231,18 +230,8 @@ class Upstream:
                         break
         except TimeoutError:
             body.clear()
-        header = response.headers.get("retry-after", "")
-        seconds = int(header) if header.isascii() and header.isdigit() else 1
-        return failure(response.status_code, bytes(body), min(MAX_RETRY_AFTER, max(1, seconds)))
+        seconds = retry_after(response.headers.get("retry-after", ""))
+        return failure(response.status_code, bytes(body), seconds)
 
     def _left(self, seconds: float, until_ns: int) -> float:
         return min(seconds, max(0.0, (until_ns - self._clock.now_ns()) / SECOND))
-
-
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    key = {"authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-    return key | {"accept-encoding": "identity"}
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__} {error}".strip()

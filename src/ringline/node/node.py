@@ -67,7 +67,7 @@ NODE = "node-1"
 
 
 JOB_SLOTS = 4
-"""Durable jobs that run at once: long ones (training) leave room for short ones."""
+"""Durable jobs that run at once; training, which takes hours, has a runner of its own."""
 MEDIA_LEGS = 1024
 """Legs that the media engine has room for, at least."""
 RTP_TIMEOUT_S = 30

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from ringline.api import errors
 from ringline.api.models.base import Body
 from ringline.api.models.chat import MOST_TOKENS, Absent, AnyObject, AnyText, NamedSchema, Region
-from ringline.api.models.chat_messages import Fetched, SoundData
+from ringline.api.models.chat_messages import Fetched, Refused, SoundData
 from ringline.api.models.chat_tools import Function, FunctionTool
 from ringline.api.models.fields import Ignored, Off, Unavailable, served
 from ringline.inference.chat import (
@@ -54,17 +54,6 @@ class Words(Body):
     def value(self) -> Part:
         """The part."""
         return TextPart(self.text)
-
-
-class Refused(Body):
-    """An earlier answer that was a refusal."""
-
-    type: Literal["refusal"]
-    refusal: str
-
-    def value(self) -> Part:
-        """The part."""
-        return TextPart(self.refusal)
 
 
 class Picture(Body):
