@@ -6,14 +6,14 @@ order that S3 lists in; and PostgreSQL's text knows no NUL.
 
 import sqlalchemy as sa
 
-from ringline.store.tables import metadata
+from ringline.store.tables import account, metadata
 from ringline.store.types import Json, UtcMicros
 
 buckets = sa.Table(
     "buckets",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("name", sa.String(63), nullable=False),
     sa.Column("region", sa.String(63), nullable=False),  # what its maker asked for; empty for none
     sa.Column("created_at", UtcMicros, nullable=False),

@@ -6,7 +6,7 @@ two texts is the same on both.
 
 import sqlalchemy as sa
 
-from ringline.store.tables import metadata
+from ringline.store.tables import account, metadata
 from ringline.store.types import Json, UtcMicros
 
 CodePoints = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -18,7 +18,7 @@ conversations = sa.Table(
     "conversations",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("name", CodePoints, nullable=False),
     sa.Column("name_folded", CodePoints, nullable=False),  # store.searchable.folded of the name
     sa.Column("metadata", Json, nullable=False),
@@ -38,7 +38,7 @@ conversation_metadata = sa.Table(
     metadata,
     sa.Column("conversation_id", sa.String(36), primary_key=True),
     sa.Column("key", CodePoints, primary_key=True),
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("created_at", UtcMicros, nullable=False),  # the conversation's
     sa.Column("head", CodePoints, nullable=False),  # store.searchable.head of the value
     sa.Column("value", CodePoints, nullable=False),
@@ -54,7 +54,7 @@ messages = sa.Table(
     metadata,
     sa.Column("conversation_id", sa.String(36), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),  # from 0, in order of arrival
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("content", sa.Text),  # null for an answer that is tool calls alone
     sa.Column("name", sa.Text),

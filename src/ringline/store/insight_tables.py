@@ -5,32 +5,20 @@ What aggregates are grouped by lies beside each result in `insight_fields`: JSON
 
 import sqlalchemy as sa
 
-from ringline.store.tables import metadata
+from ringline.store.tables import account, created_updated, metadata
 from ringline.store.types import Json, UtcMicros
-
-
-def _account() -> sa.Column[str]:
-    return sa.Column("account_id", sa.String(36), nullable=False)
-
-
-def _created_updated() -> tuple[sa.Column[object], sa.Column[object]]:
-    return (
-        sa.Column("created_at", UtcMicros, nullable=False),
-        sa.Column("updated_at", UtcMicros, nullable=False),
-    )
-
 
 insights = sa.Table(
     "insights",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("instructions", sa.Text, nullable=False),
     sa.Column("insight_type", sa.String(8), nullable=False),  # custom | default
     sa.Column("json_schema", Json),  # object or string, as it was given
     sa.Column("webhook", sa.Text, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
 )
 
@@ -38,11 +26,11 @@ insight_groups = sa.Table(
     "insight_groups",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("webhook", sa.Text, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
 )
 
@@ -59,7 +47,7 @@ insight_runs = sa.Table(
     "insight_runs",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("conversation_id", sa.String(36), nullable=False),
     sa.Column("group_id", sa.String(36), nullable=False),  # empty: the default insight, without a group
     sa.Column("version", sa.BigInteger, nullable=False),  # how far the conversation had got
@@ -67,7 +55,7 @@ insight_runs = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),  # pending | in_progress | completed | failed
     sa.Column("reason", sa.Text),  # why it failed
     sa.Column("job_id", sa.String(36), nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.UniqueConstraint("conversation_id", "group_id", "version"),
     sa.Index(None, "account_id", "created_at"),
     sa.Index(None, "status"),

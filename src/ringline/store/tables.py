@@ -17,11 +17,13 @@ metadata = sa.MetaData(
 )
 
 
-def _account() -> sa.Column[str]:
+def account() -> sa.Column[str]:
+    """Whose a row is."""
     return sa.Column("account_id", sa.String(36), nullable=False)
 
 
-def _created_updated() -> tuple[sa.Column[object], sa.Column[object]]:
+def created_updated() -> tuple[sa.Column[object], sa.Column[object]]:
+    """When a row was made, and changed last."""
     return (
         sa.Column("created_at", UtcMicros, nullable=False),
         sa.Column("updated_at", UtcMicros, nullable=False),
@@ -50,7 +52,7 @@ api_keys = sa.Table(
     "api_keys",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),  # SHA-256 of the key, hexadecimal
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("prefix", sa.String(16), nullable=False),  # what a list may show of it
@@ -78,7 +80,7 @@ applications = sa.Table(
     "applications",
     metadata,
     sa.Column("id", sa.String(20), primary_key=True),
-    _account(),
+    account(),
     sa.Column("application_name", sa.Text, nullable=False),
     *_webhooks(),
     sa.Column("active", sa.Boolean, nullable=False, default=True),
@@ -92,7 +94,7 @@ applications = sa.Table(
     sa.Column("call_cost_in_webhooks", sa.Boolean, nullable=False, default=False),
     sa.Column("redact_dtmf_debug_logging", sa.Boolean, nullable=False, default=False),
     sa.Column("tags", Json, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
 )
 
@@ -100,7 +102,7 @@ credential_connections = sa.Table(
     "credential_connections",
     metadata,
     sa.Column("id", sa.String(20), primary_key=True),
-    _account(),
+    account(),
     sa.Column("connection_name", sa.Text, nullable=False),
     sa.Column("user_name", sa.Text, nullable=False, unique=True),
     sa.Column("ha1_md5", sa.String(32), nullable=False),  # RFC 8760 §2.4; the password itself is never kept
@@ -117,7 +119,7 @@ credential_connections = sa.Table(
         "settings", Json, nullable=False
     ),  # rtcp_settings, noise_suppression, jitter_buffer, …: kept, echoed
     sa.Column("tags", Json, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
 )
 
@@ -125,12 +127,12 @@ number_orders = sa.Table(
     "number_orders",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("connection_id", sa.String(20)),
     sa.Column("customer_reference", sa.Text),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("phone_numbers", Json, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
 )
 
@@ -138,14 +140,14 @@ phone_numbers = sa.Table(
     "phone_numbers",
     metadata,
     sa.Column("id", sa.String(20), primary_key=True),
-    _account(),
+    account(),
     sa.Column("phone_number", sa.String(32), nullable=False, unique=True),  # +E.164, once per server
     sa.Column("connection_id", sa.String(20)),
     sa.Column("number_order_id", sa.String(36)),
     sa.Column("status", sa.String(32), nullable=False),
     sa.Column("settings", Json, nullable=False),  # customer_reference, voice settings, …: kept, echoed
     sa.Column("tags", Json, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
     sa.Index(None, "connection_id"),
 )
@@ -154,7 +156,7 @@ legs = sa.Table(
     "legs",
     metadata,
     sa.Column("call_control_id", sa.String(80), primary_key=True),
-    _account(),
+    account(),
     sa.Column("leg_id", sa.String(36), nullable=False, unique=True),
     sa.Column("session_id", sa.String(36), nullable=False),
     sa.Column("connection_id", sa.String(20), nullable=False),
@@ -204,7 +206,7 @@ events = sa.Table(
     "events",
     metadata,
     sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
-    _account(),
+    account(),
     sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("event_type", sa.String(64), nullable=False),
     sa.Column("occurred_at", UtcMicros, nullable=False),
@@ -224,7 +226,7 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),  # the order in which events were queued
-    _account(),
+    account(),
     sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("event_id", sa.String(36), nullable=False),
     sa.Column("event_type", sa.String(64), nullable=False),
@@ -255,7 +257,7 @@ delivery_attempts = sa.Table(
     metadata,
     sa.Column("delivery_id", sa.String(36), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),  # meta.attempt: 1 is the first
-    _account(),
+    account(),
     sa.Column("event_id", sa.String(36), nullable=False),
     sa.Column("leg_id", sa.String(36)),
     sa.Column("url", sa.Text, nullable=False),
@@ -275,7 +277,7 @@ recordings = sa.Table(
     "recordings",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("call_control_id", sa.String(80)),
     sa.Column("call_leg_id", sa.String(36)),
     sa.Column("call_session_id", sa.String(36)),
@@ -295,7 +297,7 @@ recordings = sa.Table(
     sa.Column("file_name", sa.Text, nullable=False),  # what a download is called; never a path
     sa.Column("object_key", sa.Text, nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.Index(None, "account_id", "created_at"),
     sa.Index(None, "call_leg_id"),
 )
@@ -304,13 +306,13 @@ media = sa.Table(
     "media",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    _account(),
+    account(),
     sa.Column("media_name", sa.Text, nullable=False),
     sa.Column("content_type", sa.Text, nullable=False),
     sa.Column("object_key", sa.Text, nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("expires_at", UtcMicros, nullable=False),
-    *_created_updated(),
+    *created_updated(),
     sa.UniqueConstraint("account_id", "media_name"),
     sa.Index(None, "expires_at"),
 )
@@ -335,7 +337,7 @@ jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
-    _account(),
+    account(),
     sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("args", Json),

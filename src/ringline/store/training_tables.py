@@ -2,14 +2,14 @@
 
 import sqlalchemy as sa
 
-from ringline.store.tables import metadata
+from ringline.store.tables import account, metadata
 from ringline.store.types import SERIAL, Json, UtcMicros
 
 trainings = sa.Table(
     "trainings",
     metadata,
     sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("id", sa.String(128), nullable=False, unique=True),  # the name of the model that it makes
     sa.Column("job_id", sa.String(36), nullable=False),  # of the durable job that does the work
     sa.Column("model", sa.Text, nullable=False),

@@ -2,14 +2,14 @@
 
 import sqlalchemy as sa
 
-from ringline.store.tables import metadata
+from ringline.store.tables import account, metadata
 from ringline.store.types import SERIAL, UtcMicros
 
 usage_records = sa.Table(
     "usage_records",
     metadata,
     sa.Column("seq", SERIAL, primary_key=True, autoincrement=True),
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("kind", sa.String(16), nullable=False),  # chat | embedding | recognition | synthesis | …
     sa.Column("at", UtcMicros, nullable=False),  # when the work was done
     sa.Column("engine", sa.Text, nullable=False),
@@ -27,7 +27,7 @@ stt_reports = sa.Table(
     "stt_reports",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),  # of its job too
-    sa.Column("account_id", sa.String(36), nullable=False),
+    account(),
     sa.Column("start_date", UtcMicros, nullable=False),
     sa.Column("end_date", UtcMicros, nullable=False),
     sa.Column("status", sa.String(8), nullable=False),  # PENDING | COMPLETE; the others follow from the rest

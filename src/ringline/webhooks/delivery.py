@@ -92,7 +92,8 @@ class Delivery:
         self._awake = asyncio.Event()
         self._look_at = 0
         self._runner: asyncio.Task[None] | None = None
-        self._open = False
+        self._released = False
+        """Whether the leases of an earlier life are gone: from then on this node leases."""
         self._stopping = False
         self._stopped = False
         self.counts: Counter[str] = Counter()
@@ -115,7 +116,7 @@ class Delivery:
         What waits in the store must go first, so an origin with a backlog there gets no more by this way
         until half of what is held has gone.
         """
-        if not self._open or event.account_id not in self._signers:
+        if not self._released or self._stopping or event.account_id not in self._signers:
             return None
         for target in event.targets:
             if self._per_origin[target.origin] >= HELD_PER_ORIGIN:
@@ -141,7 +142,6 @@ class Delivery:
         if runner is None:
             return
         self._stopping = True
-        self._open = False
         self.wake()
         await asyncio.wait([runner], timeout=drain_secs)
         self._stopped = True
@@ -156,17 +156,15 @@ class Delivery:
             _log.warning("leases not released", error=str(error))
 
     async def _run(self) -> None:
-        released = False
         renew_at = self._clock.now_ns() + RENEW_NS
         while True:
             self._awake.clear()
             try:
-                if not released:
+                if not self._released:
                     await self._store.tx(deliveries.release, owner=self._node)
                     for account_id, seed in (await self._store.read(signing_seeds)).items():
                         self._signers[account_id] = Signer(seed)
-                    released = True
-                    self._open = not self._stopping
+                    self._released = True
                 if self._clock.now_ns() >= renew_at:
                     await self._renew()
                     renew_at = self._clock.now_ns() + RENEW_NS
