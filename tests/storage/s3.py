@@ -1,4 +1,4 @@
-"""As much of an S3 server as an object store needs, in memory: put, get, head, delete, multipart."""
+"""As much of an S3 server as an object store needs, in memory: put, get, head, delete, list, multipart."""
 
 import hashlib
 from xml.etree import ElementTree
@@ -44,6 +44,8 @@ class S3:
             case "DELETE":
                 del self.parts[request.query["uploadId"]]
                 return web.Response(status=204)
+            case "GET" if "list-type" in request.query:
+                return self._list(request.query["prefix"])
             case _:
                 return self._get(request, key)
 
@@ -76,6 +78,16 @@ class S3:
         else:
             self.objects[key] = data
         return web.Response(headers={"etag": f'"{hashlib.md5(data).hexdigest()}"'})
+
+    def _list(self, prefix: str) -> web.StreamResponse:
+        text = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>2030-01-01T00:00:00.000Z</LastModified>"
+            f"<Size>{len(data)}</Size></Contents>"
+            for key, data in self.objects.items()
+            if key.startswith(prefix)
+        )
+        text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{text}</ListBucketResult>"
+        return web.Response(text=text, content_type="application/xml")
 
     def _get(self, request: web.Request, key: str) -> web.StreamResponse:
         if key not in self.objects:

@@ -1,8 +1,11 @@
 """Objects in a folder and in S3: the same, whichever it is."""
 
+import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,19 @@ from ringline.storage.objects import ObjectMissing, ObjectStore, StorageUnavaila
 from tests.storage.s3 import S3
 
 pytestmark = pytest.mark.unit
+KINDS: tuple[objects.Kind, ...] = ("recordings", "media", "files")
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from ringline.storage.objects import ObjectStore
+
+async def some():
+    yield b"x" * 6_000_000
+    yield b"x" * 6_000_000
+    os._exit(9)
+
+asyncio.run(ObjectStore.open("", Path(sys.argv[1])).put(sys.argv[2], some()))
+"""
 KEY = "recordings/3f/3f2c0000-0000-4000-8000-000000000000.wav"
 
 
@@ -193,3 +209,53 @@ async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "recordings").write_text("a file where a folder should be")  # a test
     with pytest.raises(StorageUnavailable, match="could not be stored"):
         await store.put(KEY, b"x")
+
+
+async def test_a_shelf_lists_what_is_on_it_and_is_ours(store: ObjectStore) -> None:
+    ids = Ids.seeded(1)
+    keys = [new_key(ids, "files", "bin") for _ in range(40)]
+    for key in (*keys, "files/3f/notes.txt", KEY):
+        await store.put(key, b"1234")
+    listed = []
+    for shelf in (name for name in objects.shelves() if name.startswith("files/")):
+        async for some in store.shelved(shelf):
+            assert all(one.key.startswith(f"{shelf}/") and one.size == 4 for one in some)
+            assert all(one.modified_at.tzinfo is not None for one in some)
+            listed += [one.key for one in some]
+    assert sorted(listed) == sorted(keys)
+    (recording,) = [some async for some in store.shelved("recordings/3f")]
+    assert [one.key for one in recording] == [KEY]
+
+
+def test_every_key_is_on_one_shelf() -> None:
+    shelves = objects.shelves()
+    assert len(set(shelves)) == len(shelves) == 768
+    for key in (new_key(Ids.seeded(seed), kind, "wav") for seed in range(20) for kind in KINDS):
+        assert key.rpartition("/")[0] in shelves
+
+
+async def test_a_store_that_is_gone_lists_nothing(s3: S3, tmp_path: Path) -> None:
+    there = ObjectStore.open(f"s3://bucket?endpoint={s3.url}", tmp_path)
+    await s3.stop()
+    with pytest.raises(StorageUnavailable, match="files/00 could not be listed"):
+        _ = [some async for some in there.shelved("files/00")]
+
+
+async def test_what_a_killed_put_leaves_is_dropped_once_it_is_old(tmp_path: Path) -> None:
+    folder = tmp_path / "objects"
+    store = ObjectStore.open("", folder)
+    await store.put(KEY, b"whole")
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(folder), KEY)
+    assert await killed.wait() == 9
+    (partial,) = (file for file in (folder / KEY).parent.iterdir() if file.name != Path(KEY).name)
+    written = partial.stat().st_mtime
+    assert await store.drop_partial("recordings/3f", datetime.fromtimestamp(written, UTC)) == 0
+    assert await store.drop_partial("recordings/40", datetime.fromtimestamp(written + 1, UTC)) == 0
+    assert await store.drop_partial("recordings/3f", datetime.fromtimestamp(written + 1, UTC)) == 1
+    assert [file.name for file in partial.parent.iterdir()] == [Path(KEY).name]
+    assert await store.read(KEY, 5) == b"whole"
+
+
+async def test_s3_has_nothing_partial_to_see(s3: S3, tmp_path: Path) -> None:
+    store = ObjectStore.open(f"s3://bucket?endpoint={s3.url}", tmp_path)
+    assert await store.drop_partial("files/00", datetime.max.replace(tzinfo=UTC)) == 0

@@ -114,13 +114,23 @@ async def test_ended_calls_that_nobody_noted_are_noted_once(store: Store, clock:
         leg("lost", answered_at=NOON, ended_at=end),
         leg("noted", answered_at=NOON, ended_at=end),
         leg("unanswered", ended_at=end),
+        leg("forgotten", answered_at=NOON, ended_at=NOON + timedelta(seconds=1)),
         leg("alive", answered_at=NOON, alive=True, state="answered"),
     ):
         await store.tx(legs.add_leg, one)
     noted = UsageRecord(kind=UsageKind.CALL, account_id="a", at=end, seconds=90.0, source="noted")
     await store.tx(usage.add, [noted])
 
-    await store.tx(usage.add_ended_calls)
-    await store.tx(usage.add_ended_calls)
+    await store.tx(usage.add_ended_calls, end)
+    await store.tx(usage.add_ended_calls, end)
     lost = UsageRecord(kind=UsageKind.CALL, account_id="a", at=end, seconds=90.0, source="lost")
     assert await every(store, UsageKind.CALL) == [noted, lost]
+
+
+async def test_a_purge_forgets_what_is_older_in_small_steps(store: Store) -> None:
+    old = [heard(NOON - timedelta(hours=1), float(number)) for number in range(3)]
+    await store.tx(usage.add, [*old, heard(NOON)])
+    assert await store.tx(usage.purge, NOON, 2) == 2
+    assert await store.tx(usage.purge, NOON, 2) == 1
+    assert await store.tx(usage.purge, NOON, 2) == 0
+    assert await every(store) == [heard(NOON)]

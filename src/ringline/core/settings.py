@@ -108,7 +108,9 @@ class WebhookSettings(Section):
 class TimelineSettings(Section):
     """What is kept of calls."""
 
-    retention_days: int = Field(30, ge=0, description="Days that timelines are kept; 0 keeps them for ever.")
+    retention_days: int = Field(
+        30, ge=0, description="Days that timelines, events, ended calls and jobs are kept; 0 is for ever."
+    )
     trace: Literal["normal", "full"] = Field("normal", description="full keeps whole SIP messages.")
 
 
@@ -123,6 +125,12 @@ class StorageSettings(Section):
 
     url: str = Field("", description="Object store URL (s3://…); empty means the data folder.")
     link_secs: int = Field(600, ge=1, description="Seconds that a signed download link works.")
+    orphan_days: int = Field(
+        7,
+        ge=0,
+        description="Days after which stored bytes that no row of the database names are removed; 0 never, "
+        "as it must be where several databases share one bucket and prefix.",
+    )
 
 
 class SpeechSettings(Section):
@@ -214,6 +222,7 @@ class ReportSettings(Section):
     """Reports on what was used."""
 
     keep_days: int = Field(7, ge=1, description="Days that the file of a finished report is kept.")
+    usage_days: int = Field(400, ge=0, description="Days that usage is kept; 0 keeps it for ever.")
     recognition_price: float = Field(
         0.0, ge=0, description="What reports say a minute of speech recognition costs."
     )

@@ -39,6 +39,7 @@ from ringline.node.ledger import StoreLedger
 from ringline.node.lines import Advertised, SipLines
 from ringline.node.media_events import MediaReporter
 from ringline.node.metrics import LoopLag, RoomCounts
+from ringline.node.orphans import Orphans
 from ringline.node.players import MediaPlayers
 from ringline.node.recorders import MediaRecorders
 from ringline.node.recordings import Shelf
@@ -301,7 +302,14 @@ class Node:
             default_application=settings.sip.default_application,
             has_trunk=bool(settings.sip.trunk),
         )
-        self.retention = Retention(self.store, self.objects, clock, settings.timeline.retention_days)
+        self.retention = Retention(
+            self.store,
+            self.objects,
+            clock,
+            days=settings.timeline.retention_days,
+            usage_days=settings.reports.usage_days,
+            orphans=Orphans(self.store, self.objects, self.buckets, ids, days=settings.storage.orphan_days),
+        )
         self.registry.register(
             RoomCounts(
                 calls=lambda: self.runner.alive,

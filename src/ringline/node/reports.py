@@ -13,6 +13,7 @@ from ringline.reports.usage import UsageKind, UsageLog, UsageRecord
 from ringline.storage.objects import ObjectStore
 from ringline.store import usage
 from ringline.store.db import Store
+from ringline.store.types import EPOCH
 
 
 class Meter:
@@ -111,6 +112,8 @@ class Reports:
         ids: Ids,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._keep_days = settings.usage_days
         self.usage = UsageLog(store)
         self.meter = Meter(self.usage, clock)
         self.stt = SttReports(
@@ -126,7 +129,8 @@ class Reports:
 
     async def start(self) -> None:
         """Note the calls that an earlier life could not, and begin to write."""
-        await self._store.tx(usage.add_ended_calls)
+        kept = timedelta(days=self._keep_days)
+        await self._store.tx(usage.add_ended_calls, self._clock.utc() - kept if kept else EPOCH)
         self.usage.start()
 
     async def stop(self) -> None:

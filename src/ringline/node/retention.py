@@ -1,4 +1,4 @@
-"""Forgets what is old: timelines, events, ended legs, expired media and idempotency keys."""
+"""Forgets what is old: calls and their events, jobs, usage, expired media and keys, objects of nobody."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from ringline.core import log
 from ringline.core.clock import Clock
 from ringline.core.errors import RinglineError
+from ringline.node.orphans import Orphans
 from ringline.storage.objects import ObjectStore
-from ringline.store import deliveries, idempotency, legs, media
+from ringline.store import deliveries, idempotency, jobs, legs, media, usage
 from ringline.store.db import Store
 from ringline.timeline import log as timeline_log
 
@@ -22,10 +23,22 @@ Purge = Callable[[sa.Connection, datetime], int]
 class Retention:
     """A slow broom."""
 
-    def __init__(self, store: Store, objects: ObjectStore, clock: Clock, days: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        days: int,
+        usage_days: int,
+        orphans: Orphans,
+    ) -> None:
+        """`days` is how long what happened is kept, `usage_days` what it cost; 0 keeps it for ever."""
         self._store = store
         self._objects = objects
         self._clock = clock
+        self._usage_days = usage_days
+        self._orphans = orphans
         self._days = days
         self._task: asyncio.Task[None] | None = None
         self._log = log.get("retention")
@@ -46,12 +59,17 @@ class Retention:
         await self._store.tx(idempotency.purge, now)
         for gone in await self._store.tx(media.purge, now):
             await self._objects.delete(gone.object_key)
-        if self._days:
-            before = now - timedelta(days=self._days)
-            purges: tuple[Purge, ...] = (timeline_log.purge, deliveries.purge, legs.purge)
-            for purge in purges:
-                while await self._store.tx(purge, before):
-                    pass
+        await self._forget(self._days, timeline_log.purge, deliveries.purge, legs.purge, jobs.purge)
+        await self._forget(self._usage_days, usage.purge)
+        await self._orphans.sweep_shelf(now)
+
+    async def _forget(self, days: int, *purges: Purge) -> None:
+        if not days:
+            return
+        before = self._clock.utc() - timedelta(days=days)
+        for purge in purges:
+            while await self._store.tx(purge, before):
+                pass
 
     async def _run(self) -> None:
         while True:

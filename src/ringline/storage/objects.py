@@ -1,11 +1,12 @@
 """Objects: recordings and media, in a folder or in any S3."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import obstore
@@ -24,9 +25,14 @@ CHUNK = 256 * 1024
 PART = 5 * 1024 * 1024
 """Bytes that are held of an object as it is written: the least that S3 takes as a part."""
 
-Kind = Literal["recordings", "media", "files", "models"]
+LISTED = 1_000
+"""Objects that a list tells of at once."""
+
+Kind = Literal["recordings", "media", "files"]
 
 _KEY = re.compile(r"[a-z0-9]+(/[a-z0-9][a-z0-9._-]*)+")
+_OURS = re.compile(r"[a-z]+/[0-9a-f]{2}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9]{1,8}")
+_PARTIAL = re.compile(r".+#[0-9]+")
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 
 
@@ -56,6 +62,11 @@ def new_key(ids: Ids, kind: Kind, extension: str) -> str:
         raise ValueError(f"{extension!r} is no file extension")
     name = ids.uuid()
     return f"{kind}/{name[:2]}/{name}.{extension}"
+
+
+def shelves() -> list[str]:
+    """What keys begin with: every object of `new_key` is on exactly one of these shelves."""
+    return [f"{kind}/{number:02x}" for kind in get_args(Kind) for number in range(256)]
 
 
 class ObjectStore:
@@ -152,6 +163,40 @@ class ObjectStore:
             return
         except (BaseError, OSError) as error:
             raise StorageUnavailable(f"{key} could not be deleted: {_first_line(error)}") from error
+
+    async def shelved(self, shelf: str) -> AsyncIterator[list[ObjectInfo]]:
+        """The objects on one of `shelves`, up to 1,000 at a time, in no order; foreign ones are left out."""
+        try:
+            async for some in obstore.list(self._store, shelf, chunk_size=LISTED):
+                yield [
+                    ObjectInfo(one["path"], one["size"], one["last_modified"])
+                    for one in some
+                    if _OURS.fullmatch(one["path"])
+                ]
+        except (BaseError, OSError) as error:
+            raise StorageUnavailable(f"{shelf} could not be listed: {_first_line(error)}") from error
+
+    async def drop_partial(self, shelf: str, before: datetime) -> int:
+        """Delete what broken-off puts have left and nobody has written to since `before`; returns how many.
+
+        In a folder only: S3 keeps the parts where no client sees them, for a lifecycle rule of the bucket
+        (AbortIncompleteMultipartUpload).
+        """
+        if not isinstance(self._store, LocalStore):
+            return 0
+        return await asyncio.to_thread(_drop_partial, Path(str(self._store.prefix), shelf), before)
+
+
+def _drop_partial(folder: Path, before: datetime) -> int:
+    dropped = 0
+    try:
+        for file in folder.glob("*#*"):
+            if _PARTIAL.fullmatch(file.name) and file.stat().st_mtime < before.timestamp():
+                file.unlink(missing_ok=True)
+                dropped += 1
+    except OSError as error:
+        raise StorageUnavailable(f"{folder} could not be swept: {error.strerror}") from error
+    return dropped
 
 
 async def _pieces(key: str, result: "GetResult") -> AsyncIterator[bytes]:

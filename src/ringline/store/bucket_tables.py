@@ -67,4 +67,5 @@ bucket_pieces = sa.Table(
         "checksums", Json, nullable=False
     ),  # [[algorithm, base64], …] that its client promised, and kept
     sa.Column("modified_at", UtcMicros, nullable=False),
+    sa.Index(None, "storage_key"),
 )

@@ -300,6 +300,7 @@ recordings = sa.Table(
     *created_updated(),
     sa.Index(None, "account_id", "created_at"),
     sa.Index(None, "call_leg_id"),
+    sa.Index(None, "object_key"),
 )
 
 media = sa.Table(
@@ -315,6 +316,7 @@ media = sa.Table(
     *created_updated(),
     sa.UniqueConstraint("account_id", "media_name"),
     sa.Index(None, "expires_at"),
+    sa.Index(None, "object_key"),
 )
 
 idempotency = sa.Table(
@@ -359,5 +361,6 @@ jobs = sa.Table(
     sa.Column("updated_at", UtcMicros, nullable=False),
     sa.Column("finished_at", UtcMicros),
     sa.Index(None, "state", "run_at"),
+    sa.Index(None, "finished_at"),
     sa.Index(None, "account_id", "seq"),
 )

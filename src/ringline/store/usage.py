@@ -81,8 +81,8 @@ def add(conn: sa.Connection, records: Sequence[UsageRecord]) -> None:
         conn.execute(_once(conn), rows)
 
 
-def add_ended_calls(conn: sa.Connection) -> None:
-    """Note answered calls that have ended and of which no record tells: their node was killed too early."""
+def add_ended_calls(conn: sa.Connection, since: datetime) -> None:
+    """Note answered calls ended `since`, of which no record tells: their node was killed too early."""
     noted = sa.select(usage_records.c.seq).where(
         usage_records.c.kind == UsageKind.CALL, usage_records.c.source == legs.c.leg_id
     )
@@ -98,7 +98,7 @@ def add_ended_calls(conn: sa.Connection) -> None:
         legs.c.leg_id,
         sa.cast(length, sa.Float) / SECOND,
         *(sa.literal(0) for _ in range(3)),
-    ).where(legs.c.answered_at.is_not(None), legs.c.ended_at.is_not(None), ~noted.exists())
+    ).where(legs.c.answered_at.is_not(None), legs.c.ended_at >= since, ~noted.exists())
     columns = ("account_id", "kind", "at", "engine", "model", "source", "seconds")
     counts = ("characters", "prompt_tokens", "completion_tokens")
     conn.execute(_once(conn).from_select([*columns, *counts], missing))
@@ -157,6 +157,12 @@ def by_day(
     )
     first = EPOCH.date()
     return [UsageDay(first + timedelta(days=number), *rest) for number, *rest in conn.execute(query)]
+
+
+def purge(conn: sa.Connection, before: datetime, limit: int = 5_000) -> int:
+    """Delete up to `limit` records of work done before `before`; returns how many."""
+    old = sa.select(usage_records.c.seq).where(usage_records.c.at < before).limit(limit)
+    return conn.execute(usage_records.delete().where(usage_records.c.seq.in_(old))).rowcount
 
 
 def _within(

@@ -21,6 +21,7 @@ usage_records = sa.Table(
     sa.Column("completion_tokens", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("kind", "source"),
     sa.Index(None, "account_id", "kind", "at"),
+    sa.Index(None, "at"),
 )
 
 stt_reports = sa.Table(
@@ -36,4 +37,5 @@ stt_reports = sa.Table(
     sa.Column("created_at", UtcMicros, nullable=False),
     sa.Column("updated_at", UtcMicros, nullable=False),
     sa.Index(None, "account_id", "created_at"),
+    sa.Index(None, "object_key"),
 )
