@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 import pytest_asyncio
 import telnyx
+from prometheus_client.parser import text_string_to_metric_families
 
 from ringline.testing import Server
 from tests.finetune import serving
@@ -93,6 +95,24 @@ async def test_openai_trains_a_model_and_watches(openai_client: openai.OpenAI) -
     found = await asyncio.to_thread(lambda: [job.id for job in jobs.list(limit=1)])
     assert made.id in found
     assert len(found) == len(set(found))
+
+
+async def test_a_training_is_a_job_among_those_that_are_counted(
+    server: Server, telnyx_client: telnyx.Telnyx
+) -> None:
+    def succeeded() -> float:
+        text = httpx.get(f"{server.url.removesuffix('/v2')}/metrics").text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "ringline_jobs_total" and sample.labels == {"outcome": "succeeded"}
+        )
+
+    before = await asyncio.to_thread(succeeded)
+    jobs = telnyx_client.ai.fine_tuning.jobs
+    await asyncio.to_thread(jobs.create, model=BASE, training_file="training/facts.jsonl")
+    await until(succeeded, lambda count: count > before)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -111,6 +112,11 @@ class Training:
         )
         self._jobs.register(KIND, self._runs.run, max_attempts=NEVER)
         self.service = FineTuning(store, clock, ids, jobs=self._jobs, files=files, bases=bases)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Of its runner, as `Jobs.counts`."""
+        return self._jobs.counts
 
     async def start(self) -> None:
         """Serve what was trained before, and go on with what was not finished."""

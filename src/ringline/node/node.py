@@ -315,7 +315,7 @@ class Node:
                 calls=lambda: self.runner.alive,
                 sip=lambda: self.endpoint.counters,
                 webhooks=lambda: self.delivery.counts,
-                jobs=lambda: self.jobs.counts,
+                jobs=lambda: self.jobs.counts + self.training.counts,
                 held=lambda: self.delivery.held,
             )
         )
