@@ -27,6 +27,13 @@ BASES = ("", "/ai", "/ai/openai")
 HI = [{"role": "user", "content": "Hi"}]
 CONVERSATION = "11111111-2222-4333-8444-555555555555"
 ASKED: dict[str, Any] = {"messages": HI}
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+STRICT = {"name": "n", "schema": SCHEMA, "strict": True}
 
 
 @pytest.fixture
@@ -206,11 +213,12 @@ async def test_the_temperature_is_telnyx_own_by_default(
             {
                 "response_format": {
                     "type": "json_schema",
-                    "json_schema": {"name": "n", "schema": {"type": "integer"}, "strict": True},
+                    "json_schema": {"name": "n", "schema": {"type": "integer"}},
                 }
             },
             "5",
         ),
+        ({"response_format": {"type": "json_schema", "json_schema": STRICT}}, '{"a":1}'),
     ],
 )
 async def test_guides_are_asked_for_and_kept(
@@ -280,6 +288,35 @@ WRONG: list[tuple[dict[str, Any], int, str | None]] = [
 async def test_what_is_wrong_is_named(chat: httpx.AsyncClient, engine: ScriptedEngine) -> None:
     for change, status, param in WRONG:
         check_union(await chat.post("/ai/chat/completions", json=ASKED | change), status, param)
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({**SCHEMA, "additionalProperties": True}, "additionalProperties at # is required to be false"),
+        ({**SCHEMA, "required": []}, "'a' is missing"),
+        ({"type": "integer"}, "the root must have type"),
+        ({**SCHEMA, "properties": []}, "this is no JSON Schema"),
+    ],
+)
+@pytest.mark.parametrize("base", BASES)
+async def test_chat_and_responses_take_the_same_strict_schemas(
+    chat: httpx.AsyncClient, engine: ScriptedEngine, base: str, schema: dict[str, Any], told: str
+) -> None:
+    named = {"name": "n", "schema": schema, "strict": True}
+    by_chat = await chat.post(
+        f"{base}/chat/completions",
+        json=ASKED | {"response_format": {"type": "json_schema", "json_schema": named}},
+    )
+    by_responses = await chat.post(
+        f"{base}/responses", json={"input": "Hi", "text": {"format": {"type": "json_schema", **named}}}
+    )
+    first = check_union(by_chat, 400, "response_format.json_schema.schema")["error"]
+    second = check_union(by_responses, 400, "text.format.schema")["error"]
+    assert told in first["message"]
+    assert first["message"].removeprefix(first["param"]) == second["message"].removeprefix(second["param"])
+    assert (first["type"], first["code"]) == (second["type"], second["code"])
     assert engine.asked == []
 
 

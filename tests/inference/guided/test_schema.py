@@ -164,6 +164,13 @@ def test_a_reference_that_merges_itself_for_ever_is_refused() -> None:
         schema.grammar_of(asked)
 
 
+def nested(depth: int) -> Any:
+    schema: Any = {}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
 STRICT: Any = {
     "type": "object",
     "properties": {"a": {"type": "string"}, "b": {"type": ["integer", "null"]}},
@@ -186,8 +193,21 @@ STRICT: Any = {
         ),
         ({"properties": {"a": {"items": {"not": {}}}}, "required": ["a"]}, "not at #/properties/a/items"),
         ({"properties": {"a": {"enum": list(range(1001))}}, "required": ["a"]}, "1000 enum values"),
+        ({"properties": {"a": nested(11)}, "required": ["a"]}, "nested more than 10 deep"),
+        ({"$defs": {"a": {"$defs": {"b": {"if": {}}}}}}, "if at #/$defs/a/$defs/b"),
+        ({"properties": {"a": {"anyOf": [{}, {"then": {}}]}}, "required": ["a"]}, "then at #/properties/a/"),
+        ({"required": ["a", "b", ["c"]], "enum": 5, "$defs": [1]}, None),
     ],
 )
 def test_strict_mode(change: Any, named: str | None) -> None:
     fault = fault_of(STRICT | change)
     assert fault is None if named is None else named in (fault or "")
+
+
+def test_strict_mode_needs_no_stack() -> None:
+    deep: Any = {"not": {}}
+    for _ in range(50_000):
+        deep = {"anyOf": [deep]}
+    fault = fault_of(STRICT | {"$defs": {"a": deep}}) or ""
+    assert fault.startswith("not at #/$defs/a/anyOf/0/anyOf/0/")
+    assert len(fault) < 1000

@@ -26,6 +26,7 @@ from ringline.inference.chat import (
     ToolChoice,
     ToolMode,
 )
+from ringline.inference.guided.strict import require_strict
 from ringline.workers import Priority
 
 MOST_STOPS = 4
@@ -59,6 +60,13 @@ class NamedSchema(Body):
     description: str | None = None
     schema_: dict[str, Any] | bool = Field(True, alias="schema")
     strict: bool = False
+
+    def guide(self, field: str) -> JsonSchema:
+        """The guide that comes in `field`; raises `BadGuide` for one that strict mode does not take."""
+        text = _json(self.schema_)
+        if self.strict:
+            require_strict(self.schema_, text, field)
+        return JsonSchema(text, self.strict, self.name)
 
 
 class AnyText(Body):
@@ -177,7 +185,7 @@ class ChatBody(Body):
         return value.get("id") if isinstance(value, dict) else value
 
     def request(self, account_id: str) -> ChatRequest:
-        """The question; raises `ApiError` where fields do not fit together."""
+        """The question; raises `ApiError` or `BadGuide` where fields do not fit together."""
         self._check()
         asked = ChatRequest(
             model=self.model,
@@ -249,7 +257,7 @@ class ChatBody(Body):
             case AnyObject():
                 guides["response_format"] = AnyJson()
             case BySchema(json_schema=named):
-                guides["response_format"] = JsonSchema(_json(named.schema_), named.strict, named.name)
+                guides["response_format"] = named.guide("response_format.json_schema.schema")
             case _:
                 pass
         if self.guided_json is not None:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from ringline.api import errors
@@ -17,7 +16,6 @@ from ringline.inference.chat import (
     Effort,
     Guide,
     ImagePart,
-    JsonSchema,
     Message,
     NamedTool,
     Part,
@@ -28,8 +26,6 @@ from ringline.inference.chat import (
     ToolChoice,
     ToolMode,
 )
-from ringline.inference.guided.errors import BadGuide
-from ringline.inference.guided.strict import fault_of
 from ringline.workers import Priority
 
 OTHER_TOOLS = (
@@ -257,10 +253,8 @@ class ResponseBody(Body):
         match self.text.format:
             case AnyObject():
                 return AnyJson()
-            case SchemaFormat(schema_=schema, strict=strict, name=name):
-                if strict and (fault := fault_of(schema)):
-                    raise BadGuide("text.format.schema", f"strict mode does not take this schema: {fault}.")
-                return JsonSchema(msgspec.json.encode(schema).decode(), strict, name)
+            case SchemaFormat() as named:
+                return named.guide("text.format.schema")
             case _:
                 return None
 
