@@ -143,6 +143,22 @@ class SpeechSettings(Section):
     workers: int = Field(2, ge=1, description="Clauses that are synthesised at the same time.")
 
 
+class RecognitionSettings(Section):
+    """Live recognition: what callers say, as text."""
+
+    remote_url: str = Field("", description="Base URL of an OpenAI-compatible /audio/transcriptions.")
+    remote_key: SecretStr = Field(SecretStr(""), description="Key for remote_url.")
+    remote_model: str = Field("whisper-1", description="Model name that remote_url is asked for.")
+    remote_languages: Names = Field((), description="Languages that remote_url understands; empty is any.")
+    remote_in_flight: int = Field(16, ge=1, description="Utterances sent to remote_url at the same time.")
+    vad: Literal["auto", "silero", "energy"] = Field(
+        "auto",
+        description="Who finds speech: the model silero-vad, or loudness alone; auto is the model if pulled.",
+    )
+    workers: int = Field(0, ge=0, description="Utterances written down here at once; 0: one a core, up to 4.")
+    tracks: int = Field(32, ge=1, description="Tracks of calls listened to at once; then more are refused.")
+
+
 class EmbeddingSettings(Section):
     """Texts into vectors."""
 
@@ -273,6 +289,7 @@ class Settings(BaseModel):
     store: StoreSettings = StoreSettings()
     storage: StorageSettings = StorageSettings()
     speech: SpeechSettings = SpeechSettings()
+    recognition: RecognitionSettings = RecognitionSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     inference: InferenceSettings = InferenceSettings()
     streams: StreamSettings = StreamSettings()
