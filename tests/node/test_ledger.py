@@ -1,6 +1,6 @@
 """What a leg decides is written once, whole, in order; a failed commit may be tried again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from ringline.core.ids import Ids
 from ringline.node.ledger import StoreLedger, hooks_of
 from ringline.store import legs as rows
 from ringline.store.db import Store
+from ringline.store.deliveries import Claimed
 from ringline.store.tables import deliveries
 from ringline.store.tables import events as event_table
 from ringline.timeline import log as timeline_log
@@ -52,8 +53,8 @@ class Counter:
     def offer(self, event: QueuedEvent) -> Lease | None:
         return self.lease
 
-    def take(self, event: QueuedEvent) -> None:
-        self.taken.append(event.event_type)
+    def take(self, deliveries: Sequence[Claimed]) -> None:
+        self.taken += [one.event_type for one in deliveries]
 
 
 def a_ledger(store: Store, seed: int = 1, lease: Lease | None = None) -> StoreLedger:

@@ -1,16 +1,18 @@
 """Deliveries as rows: who may take one, what an attempt leaves behind, what can be listed."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec import to_builtins
 
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.store import deliveries
 from ringline.store.db import Store
-from ringline.store.deliveries import Attempt, DeliveryFilter
+from ringline.store.deliveries import Attempt, Claimed, DeliveryFilter
 from ringline.webhooks.outbox import QueuedEvent, delivery_id, queue_event, redeliver
 from ringline.webhooks.policy import Target
 
@@ -79,6 +81,22 @@ async def test_an_event_for_nobody_is_kept_and_not_delivered(
     assert kept is not None
     assert kept.payload == b"{}"
     assert await store.read(find_event, "another account", nobody.id) is None
+
+
+async def test_what_queueing_returns_is_what_a_claim_would_give(
+    store: Store, clock: VirtualClock, ids: Ids
+) -> None:
+    queued = event(ids, clock, "http://a.example/x", "http://b.example/y")
+    made = await store.tx(queue_event, queued)
+    soon = clock.utc() + MINUTE
+    found = await store.tx(deliveries.claim, owner="n", now=clock.utc(), until=soon, limit=10, without=())
+    assert [one.id for one in made] == [delivery_id(queued.id, 0), delivery_id(queued.id, 1)]
+    assert [as_kept(one) for one in made] == [as_kept(one) for one in found]
+
+
+def as_kept(one: Claimed) -> Claimed:
+    """With the policy's values as the JSON that they are kept as."""
+    return replace(one, target=to_builtins(one.target), progress=to_builtins(one.progress))
 
 
 async def test_claims_are_exclusive_and_in_order(store: Store, clock: VirtualClock, ids: Ids) -> None:

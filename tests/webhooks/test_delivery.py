@@ -60,9 +60,9 @@ class Office:
     ) -> QueuedEvent:
         event = self.event(to=to, leg=leg, kind=kind)
         lease = self.delivery.offer(event) if self.handed else None
-        await self.store.tx(queue_event, event, lease)
+        made = await self.store.tx(queue_event, event, lease)
         if lease is not None:
-            self.delivery.take(event)
+            self.delivery.take(made)
         return event
 
     async def row(self, event: QueuedEvent) -> Row:

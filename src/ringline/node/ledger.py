@@ -11,6 +11,7 @@ from ringline.calls.state import Application, Instant, Leg, State
 from ringline.core.ids import Ids
 from ringline.store import legs as rows
 from ringline.store.db import Store
+from ringline.store.deliveries import Claimed
 from ringline.timeline import log as timeline_log
 from ringline.timeline.entries import AnyBody, Entry, WebhookQueued
 from ringline.webhooks import policy
@@ -34,7 +35,7 @@ class Desk(Protocol):
         """The lease to queue it under, if it is to be handed over after the commit."""
         ...
 
-    def take(self, event: QueuedEvent) -> None:
+    def take(self, deliveries: Sequence[Claimed]) -> None:
         """The commit is done."""
         ...
 
@@ -68,10 +69,9 @@ class StoreLedger:
         numbered = [replace(event, leg_seq=first_event + number) for number, event in enumerate(queued)]
         row = row_of(leg, self._node, hooks)
         leased = [(event, self._desk.offer(event)) for event in numbered]
-        await self._store.tx(_write, row, page.row, written, leased)
-        for event, lease in leased:
-            if lease is not None:
-                self._desk.take(event)
+        handed = await self._store.tx(_write, row, page.row, written, leased)
+        if handed:
+            self._desk.take(handed)
         page.seq += len(bodies)
         page.row = row
 
@@ -140,11 +140,16 @@ def _write(
     before: rows.Leg | None,
     entries: Sequence[Entry],
     events: Sequence[tuple[QueuedEvent, Lease | None]],
-) -> None:
+) -> list[Claimed]:
+    """Returns the deliveries that were queued under a lease."""
     if before is None:
         rows.add_leg(conn, row)
     elif row != before:
         rows.save_leg(conn, row)
     timeline_log.append(conn, entries)
+    handed: list[Claimed] = []
     for event, lease in events:
-        queue_event(conn, event, lease)
+        made = queue_event(conn, event, lease)
+        if lease is not None:
+            handed += made
+    return handed

@@ -9,6 +9,7 @@ kept, and the row says what comes next, before anything follows from it: a kill 
 import asyncio
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +31,7 @@ from ringline.store.keys import signing_seed, signing_seeds
 from ringline.webhooks import envelope
 from ringline.webhooks.envelope import Event
 from ringline.webhooks.lanes import Lanes
-from ringline.webhooks.outbox import TOPIC, Lease, QueuedEvent, claimed
+from ringline.webhooks.outbox import TOPIC, Lease, QueuedEvent
 from ringline.webhooks.policy import Final, Next, Progress, Target, after, origin
 from ringline.webhooks.sender import Answer, Sender
 from ringline.webhooks.signing import Signer
@@ -125,9 +126,9 @@ class Delivery:
                 return None
         return Lease(self._node, self._clock.utc() + LEASE)
 
-    def take(self, event: QueuedEvent) -> None:
-        """Deliver an event whose transaction, made under a lease of ours, is committed."""
-        for one in claimed(event):
+    def take(self, deliveries: Sequence[Claimed]) -> None:
+        """Deliver what was queued in a transaction, made under a lease of ours, that is committed."""
+        for one in deliveries:
             self._take(_Held(one, one.target, one.progress))
         self._pump()
         self._awake.set()

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,10 +45,10 @@ class Lease:
     until: datetime
 
 
-def queue_event(conn: sa.Connection, event: QueuedEvent, lease: Lease | None = None) -> None:
+def queue_event(conn: sa.Connection, event: QueuedEvent, lease: Lease | None = None) -> list[Claimed]:
     """Keep `event` and a delivery for each target. Nothing is sent unless the transaction is committed.
 
-    With a `lease` nobody is told: its owner takes them up by himself when the commit is done.
+    With a `lease` nobody is told: its owner takes up what this returns by himself when the commit is done.
     """
     conn.execute(
         _INSERT_EVENT,
@@ -62,53 +63,48 @@ def queue_event(conn: sa.Connection, event: QueuedEvent, lease: Lease | None = N
             "payload": event.payload,
         },
     )
-    if not event.targets:
-        return
-    conn.execute(
-        _INSERT_DELIVERY,
-        [
-            {
-                "account_id": event.account_id,
-                "id": delivery_id(event.id, number),
-                "event_id": event.id,
-                "event_type": event.event_type,
-                "leg_id": event.leg_id,
-                "origin": target.origin,
-                "target": target,
-                "state": "pending",
-                "attempts": 0,
-                "progress": Progress(),
-                "next_at": event.occurred_at,
-                "lease_owner": lease.owner if lease else None,
-                "lease_until": lease.until if lease else EPOCH,
-                "created_at": event.occurred_at,
-            }
-            for number, target in enumerate(event.targets)
-        ],
+    made = [_delivery(event, number, target) for number, target in enumerate(event.targets)]
+    if made:
+        conn.execute(_INSERT_DELIVERY, [_row(one, lease) for one in made])
+        if lease is None:
+            announce(conn, TOPIC)
+    return made
+
+
+def _delivery(event: QueuedEvent, number: int, target: Target) -> Claimed:
+    return Claimed(
+        id=delivery_id(event.id, number),
+        account_id=event.account_id,
+        event_id=event.id,
+        event_type=event.event_type,
+        occurred_at=event.occurred_at,
+        payload=event.payload,
+        leg_id=event.leg_id,
+        origin=target.origin,
+        target=target,
+        progress=Progress(),
+        attempts=0,
+        next_at=event.occurred_at,
     )
-    if lease is None:
-        announce(conn, TOPIC)
 
 
-def claimed(event: QueuedEvent) -> list[Claimed]:
-    """The deliveries of an event that was queued under a lease, as a claim would have given them."""
-    return [
-        Claimed(
-            id=delivery_id(event.id, number),
-            account_id=event.account_id,
-            event_id=event.id,
-            event_type=event.event_type,
-            occurred_at=event.occurred_at,
-            payload=event.payload,
-            leg_id=event.leg_id,
-            origin=target.origin,
-            target=target,
-            progress=Progress(),
-            attempts=0,
-            next_at=event.occurred_at,
-        )
-        for number, target in enumerate(event.targets)
-    ]
+def _row(one: Claimed, lease: Lease | None) -> dict[str, Any]:
+    return {
+        "account_id": one.account_id,
+        "id": one.id,
+        "event_id": one.event_id,
+        "event_type": one.event_type,
+        "leg_id": one.leg_id,
+        "origin": one.origin,
+        "target": one.target,
+        "state": "pending",
+        "attempts": one.attempts,
+        "progress": one.progress,
+        "next_at": one.next_at,
+        "lease_owner": lease.owner if lease else None,
+        "lease_until": lease.until if lease else EPOCH,
+        "created_at": one.occurred_at,
+    }
 
 
 def delivery_id(event_id: str, number: int) -> str:
