@@ -134,7 +134,7 @@ def test_no_bytes_are_taken_for_embeddings(body: bytes) -> None:
 
 async def test_another_replica_is_asked_where_one_cannot_answer() -> None:
     broken, busy, whole = (
-        Engine(lambda: web.Response(status=500)),
+        Engine(lambda: web.Response(status=503)),
         Engine(lambda: web.Response(status=429)),
         Engine(good),
     )
@@ -142,6 +142,22 @@ async def test_another_replica_is_asked_where_one_cannot_answer() -> None:
         embedded = await embed(broken.url, busy.url, whole.url)
     assert embedded.vectors.tolist() == ROWS
     assert (len(broken.asked), len(busy.asked), len(whole.asked)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        lambda: web.Response(status=500),
+        lambda: web.Response(status=401),
+        lambda: web.Response(body=b"no JSON"),
+    ],
+)
+async def test_other_failures_are_tried_once(reply: Callable[[], web.Response]) -> None:
+    broken, other = Engine(reply), Engine(good)
+    async with serving(broken, other):
+        with pytest.raises(EngineFailed):
+            await embed(broken.url, other.url)
+    assert (len(broken.asked), other.asked) == (1, [])
 
 
 async def test_the_engines_own_refusal_is_not_tried_elsewhere() -> None:

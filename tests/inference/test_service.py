@@ -25,7 +25,7 @@ from ringline.inference.chat import (
 from ringline.inference.errors import EngineFailed, EngineRefused, GuideBroken, UnknownModel, Unsupported
 from ringline.inference.registry import load_registry
 from ringline.inference.service import Inference
-from ringline.node.inference import make_client, make_inference
+from ringline.node.inference import make_inference
 from ringline.workers import Busy, Priority
 from tests.inference.engine import (
     Exchange,
@@ -33,7 +33,6 @@ from tests.inference.engine import (
     closed_port_url,
     refusing,
     saying,
-    scripted_engine,
 )
 
 pytestmark = pytest.mark.unit
@@ -52,18 +51,6 @@ class Notes:
         self, account_id: str, model: str, prompt_tokens: int, completion_tokens: int, *, engine: str = ""
     ) -> None:
         self.chats.append((account_id, model, prompt_tokens, completion_tokens, engine))
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with make_client() as made:
-        yield made
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[ScriptedEngine]:
-    async with scripted_engine() as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import httpx
@@ -11,7 +10,6 @@ from ringline.inference.chat import ChatRequest, Delta, Finish, Message, Role, U
 from ringline.inference.errors import EngineFailed, EngineRefused, EngineTimeout
 from ringline.inference.replicas import FixedReplica
 from ringline.inference.upstream import Deadlines, Upstream
-from ringline.node.inference import make_client
 from ringline.workers import Busy
 from tests.inference.engine import (
     Exchange,
@@ -27,18 +25,6 @@ pytestmark = pytest.mark.unit
 
 ASKED = ChatRequest("m", (Message(Role.USER, "Hi"),))
 QUICK = Deadlines(connect_s=1.0, first_s=0.2, idle_s=0.2, total_s=5.0)
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with make_client() as made:
-        yield made
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[ScriptedEngine]:
-    async with scripted_engine() as made:
-        yield made
 
 
 def upstream(client: httpx.AsyncClient, *urls: str, deadlines: Deadlines = Deadlines()) -> Upstream:

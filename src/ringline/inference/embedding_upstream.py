@@ -13,14 +13,13 @@ from ringline.core.clock import Clock
 from ringline.core.errors import ProtocolError
 from ringline.inference.embedding import Embedded, EmbeddingRequest
 from ringline.inference.embedding_job import FLOAT, Vectors
-from ringline.inference.errors import EngineFailed, EngineRefused, EngineTimeout, words
+from ringline.inference.errors import EngineFailed, EngineRefused, EngineTimeout, broken
 from ringline.inference.gate import Gate
 from ringline.inference.openai_wire import failure, retry_after
-from ringline.inference.replicas import Balance, Endpoint, Replica, Slot
+from ringline.inference.replicas import Balance, Endpoint, Replica, Slot, Tries
 from ringline.workers import Busy
 from ringline.workers.admission import Limits
 
-RETRIES = 2
 MAX_ANSWER = 128 * 1024 * 1024
 """2048 vectors of 4096 numbers in base64, and room to spare."""
 
@@ -111,20 +110,13 @@ class UpstreamEmbeddings:
     async def embed(self, request: EmbeddingRequest) -> Embedded:
         """Embed all inputs; raises `EngineRefused`, `EngineFailed`, `EngineTimeout` or `Busy`."""
         async with self._gate.place(request.priority, self._limits.patience_s):
-            tried: list[Slot] = []
+            tries = Tries(self._balance, self._model)
             while True:
-                slot = self._balance.pick(tried)
-                if slot is None:
-                    raise EngineFailed(
-                        f"No engine of {self._model} can be reached.", 503, self._balance.retry_after()
-                    )
-                tried.append(slot)
+                slot = tries.next()
                 try:
                     return await self._ask(slot, request)
-                except EngineTimeout:
-                    raise
-                except (EngineFailed, Busy):
-                    if len(tried) > RETRIES:
+                except (EngineFailed, Busy) as error:
+                    if not await tries.go_on(error):
                         raise
 
     async def stop(self) -> None:
@@ -144,7 +136,7 @@ class UpstreamEmbeddings:
             return embedded
         except (httpx.HTTPError, httpx.InvalidURL, ProtocolError) as error:
             works = False
-            raise EngineFailed(f"The engine {slot.replica.name} failed: {words(error)}") from error
+            raise broken(slot.replica.name, error) from error
         except TimeoutError:
             works = False
             raise EngineTimeout(f"The engine {slot.replica.name} did not answer in time.") from None

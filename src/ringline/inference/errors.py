@@ -13,7 +13,9 @@
 `workers.Busy` is raised beside these when there is no place.
 """
 
-from ringline.core.errors import RinglineError
+from http import HTTPStatus
+
+from ringline.core.errors import ProtocolError, RinglineError
 
 
 def words(error: Exception) -> str:
@@ -69,3 +71,13 @@ class EngineFailed(InferenceError):
 
 class EngineTimeout(EngineFailed):
     """The engine did not begin, go on or end in time."""
+
+
+def broken(engine: str, error: Exception) -> EngineFailed:
+    """A library's error while `engine` was asked.
+
+    Who does not speak the protocol will not speak it a moment later: that counts as his answer. Who was not
+    heard may.
+    """
+    status = HTTPStatus.OK if isinstance(error, ProtocolError) else None
+    return EngineFailed(f"The engine {engine} failed: {words(error)}", status)

@@ -1,12 +1,28 @@
 """Where an engine listens, and which of several such places the next request goes to."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from ringline.core.clock import SECOND, Clock
 from ringline.inference.breaker import Breaker, Trip
+from ringline.inference.errors import EngineFailed, EngineTimeout
+from ringline.workers import Busy
+
+TRIES = 3
+"""Replicas that one request is given to, at most."""
+
+WORTH_ANOTHER = frozenset({None, 502, 503})
+"""Statuses after which another replica is asked, beside 429; None is no answer at all.
+
+A 500 may be the request's fault, and so would be had from every replica; a time that has passed is gone.
+"""
+
+JITTER_S = 0.1
+"""Longest wait before another try; the other replica is another machine, so there is little to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +101,42 @@ class Balance:
         """Whole seconds, at least 1, until a circuit lets a trial through."""
         now = self._clock.now_ns()
         return max(1, -(-min(slot.breaker.until_ns - now for slot in self.slots) // SECOND))
+
+
+class Tries:
+    """The replicas that one request to `engine` is given, one after the other."""
+
+    def __init__(self, balance: Balance, engine: str, chance: Callable[[], float] = random.random) -> None:
+        self._balance = balance
+        self._engine = engine
+        self._chance = chance
+        self._tried: list[Slot] = []
+        self._failed: EngineFailed | Busy | None = None
+
+    def next(self) -> Slot:
+        """The next one; raises the last failure, or `EngineFailed`, when every circuit is open."""
+        slot = self._balance.pick(self._tried)
+        if slot is None:
+            raise self._failed or EngineFailed(
+                f"No engine of {self._engine} can be reached.", 503, self._balance.retry_after()
+            )
+        self._tried.append(slot)
+        return slot
+
+    async def go_on(self, error: EngineFailed | Busy) -> bool:
+        """Whether another replica is worth asking after `error`; True comes when it may be asked."""
+        if len(self._tried) >= TRIES or not _is_worth_another(error):
+            return False
+        self._failed = error
+        await asyncio.sleep(JITTER_S * self._chance())
+        return True
+
+
+def _is_worth_another(error: EngineFailed | Busy) -> bool:
+    match error:
+        case Busy():
+            return True
+        case EngineTimeout():
+            return False
+        case EngineFailed(status=status):
+            return status in WORTH_ANOTHER

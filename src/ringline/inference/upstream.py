@@ -14,23 +14,16 @@ from ringline.core.errors import ProtocolError
 from ringline.inference.breaker import Trip
 from ringline.inference.cards import Dialect
 from ringline.inference.chat import ChatRequest, Delta, Usage
-from ringline.inference.errors import EngineFailed, EngineTimeout, words
+from ringline.inference.errors import EngineFailed, EngineTimeout, broken, words
 from ringline.inference.openai_wire import DONE, Offered, Reader, failure, read_models, render, retry_after
-from ringline.inference.replicas import Balance, Endpoint, Replica, Slot
+from ringline.inference.replicas import Balance, Endpoint, Replica, Slot, Tries
 from ringline.inference.sse import MAX_EVENT, Events
 from ringline.workers import Busy
-
-RETRIES = 2
-RETRIED = frozenset({None, 502, 503})
-"""Statuses after which another replica is asked, beside 429; None is no answer at all."""
 
 MAX_ANSWER = 8 * MAX_EVENT
 MAX_ERROR = 64 * 1024
 LINGER_S = 0.05
 """Longest wait for the end of a body after `[DONE]`."""
-
-JITTER_S = 0.1
-"""Longest wait before a second try; the other replica is another machine, so there is little to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +67,9 @@ class Upstream:
         `model` is the engine's own name for it. Raises `EngineRefused`, `EngineFailed`, `Busy`.
         """
         until_ns = until_ns or self._clock.now_ns() + round(self._deadlines.total_s * SECOND)
-        tried: list[Slot] = []
-        failed: EngineFailed | Busy | None = None
+        tries = Tries(self.balance, self.name, self._chance)
         while True:
-            slot = self.balance.pick(tried)
-            if slot is None:
-                raise failed or EngineFailed(
-                    f"No engine of {self.name} can be reached.", 503, self.balance.retry_after()
-                )
-            tried.append(slot)
+            slot = tries.next()
             begun = False
             try:
                 async with aclosing(self._ask(slot, request, model, until_ns)) as answer:
@@ -90,14 +77,9 @@ class Upstream:
                         begun = True
                         yield piece
                 return
-            except EngineTimeout:
-                raise
             except (EngineFailed, Busy) as error:
-                again = isinstance(error, Busy) or error.status in RETRIED
-                if begun or not again or len(tried) > RETRIES or self._clock.now_ns() >= until_ns:
+                if begun or self._clock.now_ns() >= until_ns or not await tries.go_on(error):
                     raise
-                failed = error
-            await asyncio.sleep(JITTER_S * self._chance())
 
     async def offered(self) -> tuple[Offered, ...]:
         """What the engine says it has, by the first replica that answers; raises `EngineFailed`.
@@ -144,9 +126,7 @@ class Upstream:
         except (httpx.HTTPError, httpx.InvalidURL, ProtocolError) as error:
             told = True
             slot.breaker = slot.breaker.failed(self._clock.now_ns())
-            # Who does not speak the protocol will not speak it a moment later; who was not heard may.
-            status = httpx.codes.OK if isinstance(error, ProtocolError) else None
-            raise EngineFailed(f"The engine {slot.replica.name} failed: {words(error)}", status) from error
+            raise broken(slot.replica.name, error) from error
         except EngineFailed as error:
             told = True
             if error.status is None or error.status >= httpx.codes.INTERNAL_SERVER_ERROR:
