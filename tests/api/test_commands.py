@@ -250,7 +250,12 @@ BASE: dict[str, dict[str, Any]] = {
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("answer", {"client_state": "not base64!"}, "90017", "/client_state"),
     ("answer", {"assistant": {"id": "a"}}, "10038", "/assistant"),
-    ("answer", {"transcription": True}, "10038", "/transcription"),
+    ("answer", {"transcription": True, "transcription_config": {"transcription_tracks": "all"}}, "10032",
+     "/transcription_config/transcription_tracks"),
+    ("answer", {"transcription": True, "transcription_config": {"transcription_engine_config": {"x": 1}}},
+     "10015", "/transcription_config/transcription_engine_config/x"),
+    ("answer", {"transcription": True, "record": "record-from-answer", "record_timeout_secs": 5}, "90053",
+     "/record_timeout_secs"),
     ("answer", {"sound_modifications": {"pitch": 2}}, "10038", "/sound_modifications"),
     ("answer", {"stream_url": "https://a/b"}, "10003", "/stream_url"),
     ("answer", {"stream_bidirectional_codec": "OPUS"}, "10038", "/stream_bidirectional_codec"),
@@ -347,6 +352,31 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("record_start+", {"custom_file_name": "x" * 41}, "10025", "/custom_file_name"),
     ("record_start+", {"transcription": True}, "10038", "/transcription"),
     ("record_start+", {"max_length": 14401}, "10033", "/max_length"),
+    ("transcription_start", {"transcription_engine": "Sphinx"}, "10032", "/transcription_engine"),
+    ("transcription_start", {"transcription_tracks": "none"}, "10032", "/transcription_tracks"),
+    ("transcription_start", {"language": "english, please"}, "90013", "/language"),
+    ("transcription_start", {"interim_results": "maybe"}, "10026", "/interim_results"),
+    ("transcription_start", {"transcription_engine_config": "fast"}, "10026", "/transcription_engine_config"),
+    ("transcription_start", {"transcription_engine_config": {"volume": 11}}, "10015",
+     "/transcription_engine_config/volume"),
+    ("transcription_start", {"transcription_engine_config": {"language": "a"}}, "10015",
+     "/transcription_engine_config/language"),
+    ("transcription_start", {"transcription_engine_config": {"enable_speaker_diarization": True}}, "10038",
+     "/transcription_engine_config/enable_speaker_diarization"),
+    ("transcription_start", {"transcription_engine_config": {"profanity_filter": True}}, "10038",
+     "/transcription_engine_config/profanity_filter"),
+    ("transcription_start", {"transcription_engine_config": {"utterance_end_ms": 5001}}, "10033",
+     "/transcription_engine_config/utterance_end_ms"),
+    ("transcription_start", {"transcription_engine_config": {"max_endpoint_delay_ms": 499}}, "10033",
+     "/transcription_engine_config/max_endpoint_delay_ms"),
+    ("transcription_start", {"transcription_engine_config": {"keyterms": ["a"] * 101}}, "10033",
+     "/transcription_engine_config/keyterms"),
+    ("transcription_start", {"transcription_engine_config": {"hints": [""]}}, "10025",
+     "/transcription_engine_config/hints/0"),
+    ("transcription_start", {"transcription_engine": "B", "transcription_engine_config":
+     {"transcription_engine": "Google"}}, "10015", "/transcription_engine_config/transcription_engine"),
+    ("transcription_start", {"transcription_engine": "Azure", "transcription_engine_config": {}}, "10004",
+     "/transcription_engine_config/region"),
     ("streaming_start", {}, "10004", "/stream_url"),
     ("streaming_start+", {"stream_auth_token": "x" * 4001}, "10025", "/stream_auth_token"),
 ]  # fmt: skip
@@ -388,7 +418,7 @@ async def test_the_callers_refusal_is_passed_on(api: httpx.AsyncClient, house: H
 
 
 @pytest.mark.parametrize(
-    "action", ["fork_start", "refer", "enqueue", "transcription_start", "ai_assistant_start"]
+    "action", ["fork_start", "refer", "enqueue", "suppression_start", "ai_assistant_start"]
 )
 async def test_what_does_not_exist_yet_says_so(api: httpx.AsyncClient, action: str) -> None:
     answer = await api.post(f"/calls/v3:abc/actions/{action}", json={"anything": 1})

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 from ringline.calls import commands as c
 from ringline.calls import inputs as i
 from ringline.calls.effects import Emit
-from ringline.calls.options import GatherRules, RecordOptions, StreamOptions, UrlAudio, Utterance
-from ringline.calls.state import JoinOptions, Leg, OnAnswer, State
+from ringline.calls.options import (
+    GatherRules,
+    RecordOptions,
+    StreamOptions,
+    TranscriptionOptions,
+    UrlAudio,
+    Utterance,
+)
+from ringline.calls.state import JoinOptions, Leg, OnAnswer, State, TranscriptionState
 from ringline.core.errors import ApiError
 
 from .world import START, World
@@ -31,6 +38,10 @@ def recording(leg: Leg) -> str:
     return next(iter(leg.recordings), "none")
 
 
+def transcription(leg: Leg) -> str:
+    return next(iter(leg.transcriptions), "none")
+
+
 HAPPENINGS = [
     lambda leg, other: c.Answer(record=RecordOptions("mp3", "single")),
     lambda leg, other: c.Reject(cause="USER_BUSY"),
@@ -51,6 +62,14 @@ HAPPENINGS = [
     lambda leg, other: c.SendDtmf(digits="12"),
     lambda leg, other: c.StreamingStart(options=StreamOptions("ws://app")),
     lambda leg, other: c.StreamingStop(),
+    lambda leg, other: c.RecordStart(options=RecordOptions("wav", "single", timeout_s=2)),
+    lambda leg, other: c.TranscriptionStart(options=TranscriptionOptions(interim=True)),
+    lambda leg, other: c.TranscriptionStop(),
+    lambda leg, other: i.TranscriptionUp(transcription(leg)),
+    lambda leg, other: i.TranscriptHeard(transcription(leg), "inbound", "well", final=False),
+    lambda leg, other: i.TranscriptHeard(transcription(leg), "outbound", "well, then", final=True),
+    lambda leg, other: i.TranscriptionFailed(transcription(leg), "why"),
+    lambda leg, other: i.TranscriptionEnded(transcription(leg)),
     lambda leg, other: i.Ringing(180, media=True),
     lambda leg, other: i.Answered("PCMU", 8000),
     lambda leg, other: i.Failed(486, "busy"),
@@ -90,6 +109,7 @@ def test_whatever_happens_the_tables_hold(
     world = World(closes_media=closes_media)
     world.incoming()
     world.outgoing(on_answer=OnAnswer(stream=StreamOptions("ws://a", before_originate=True)))
+    world.outgoing(on_answer=OnAnswer(transcription=TranscriptionOptions()))
     first = world.answered()
     world.outgoing(link=first.id, link_options=JoinOptions(prevent_double=True))
     for which, whom, make, wait in happenings:
@@ -116,6 +136,7 @@ def _check(world: World, leg: Leg) -> None:
         assert set(after) <= {"call.recording.saved", "call.recording.error"}
         assert not any(call == leg.id for call, _ in world.timers)
         assert leg.peer is None
+    assert sum(one.state is not TranscriptionState.STOPPING for one in leg.transcriptions.values()) <= 1
     assert events.count("call.initiated") == 1
     assert events.count("call.answered") <= 1
     if leg.peer:

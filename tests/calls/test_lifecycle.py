@@ -13,10 +13,9 @@ from ringline.calls.inputs import (
     HoldChanged,
     HungUp,
     MediaClosed,
-    Quality,
 )
 from ringline.calls.options import Header, RecordOptions
-from ringline.calls.state import OnAnswer, RingGroup, State
+from ringline.calls.state import OnAnswer, Quality, RingGroup, State
 from ringline.core.errors import ApiError
 from ringline.webhooks.payloads import CallHangup, CallInitiated
 

@@ -17,6 +17,7 @@ from ringline.calls.options import (
     Header,
     RecordOptions,
     StreamOptions,
+    TranscriptionOptions,
     UrlAudio,
     Utterance,
 )
@@ -117,6 +118,9 @@ class Doors:
     def tell_digit(self, stream: str, digit: str, at: datetime) -> None:
         self._note("tell_digit")
 
+    def lacking(self, options: TranscriptionOptions) -> str:
+        return ""
+
     async def commit(
         self, leg: Leg, at: Instant, entries: Sequence[AnyBody], events: Sequence[Payload]
     ) -> None:
@@ -152,7 +156,7 @@ def make(limit: int = 10) -> tuple[Runner, Doors, Alarm]:
     runner = Runner(
         clock=VirtualClock(),
         ids=Ids.seeded(4),
-        ports=Ports(doors, doors, doors, doors, doors, alarm),
+        ports=Ports(doors, doors, doors, doors, doors, doors, alarm),
         limit=limit,
     )
     doors.runner = runner

@@ -35,6 +35,8 @@ class World:
     effects: list[tuple[str, Effect]] = field(default_factory=list)
     timers: dict[tuple[str, str], int] = field(default_factory=dict)
     now_ms: int = 0
+    lacking: str = ""
+    """Why nobody can be transcribed."""
 
     @property
     def now(self) -> Instant:
@@ -139,7 +141,7 @@ class World:
         return leg
 
     def _context(self) -> Context:
-        return Context(self.now, self.ids, self.legs.get)
+        return Context(self.now, self.ids, self.legs.get, lambda options: self.lacking)
 
     def _carry_out(self, leg: Leg, effects: list[Effect]) -> None:
         for effect in effects:

@@ -60,6 +60,8 @@ SAMPLES: Mapping[str, Any] = {
     "lte": "2030-01-02T00:00:00Z",
     "phone_numbers_count": "1",
     "content_type": ["audio/wav", "audio/mpeg"],
+    "transcription_tracks": "both",
+    "max_endpoint_delay_ms": 700,
 }
 
 
@@ -132,10 +134,12 @@ COMMANDS = (
     ),
     _action("start_recording", calls.ActionStartRecordingParams, base={"format": "wav", "channels": "dual"}),
     _action("start_streaming", calls.ActionStartStreamingParams, base={"stream_url": "wss://app.example/s"}),
+    _action("start_transcription", calls.ActionStartTranscriptionParams),
     _action("stop_gather", calls.ActionStopGatherParams),
     _action("stop_playback", calls.ActionStopPlaybackParams),
     _action("stop_recording", calls.ActionStopRecordingParams),
     _action("stop_streaming", calls.ActionStopStreamingParams),
+    _action("stop_transcription", calls.ActionStopTranscriptionParams),
     _action("transfer", calls.ActionTransferParams, base={"to": SIP}),
     _action("update_client_state", calls.ActionUpdateClientStateParams, base={"client_state": STATE}),
 )
@@ -151,8 +155,6 @@ NOT_YET = (
     _action("stop_noise_suppression", calls.ActionStopNoiseSuppressionParams),
     _action("start_siprec", calls.ActionStartSiprecParams),
     _action("stop_siprec", calls.ActionStopSiprecParams),
-    _action("start_transcription", calls.ActionStartTranscriptionParams),
-    _action("stop_transcription", calls.ActionStopTranscriptionParams),
     _action("switch_supervisor_role", calls.ActionSwitchSupervisorRoleParams, base={"role": "barge"}),
     _action("gather_using_ai", calls.ActionGatherUsingAIParams, base={"parameters": {}}),
     _action("start_ai_assistant", calls.ActionStartAIAssistantParams),

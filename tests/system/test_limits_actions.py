@@ -23,7 +23,7 @@ NEEDS = {
 }
 """Commands that cannot work without a field, and the field that is named."""
 
-STATELESS = ("playback_stop", "gather", "gather_stop")
+STATELESS = ("playback_stop", "gather", "gather_stop", "transcription_stop")
 """Commands that an answered call obeys without any field."""
 
 IDLE = {"record_stop": "10015", "record_pause": "10015", "record_resume": "10015", "streaming_stop": "90048"}
@@ -47,8 +47,6 @@ ABSENT = (
     "suppression_start",
     "suppression_stop",
     "switch_supervisor_role",
-    "transcription_start",
-    "transcription_stop",
 )
 """Commands of the real service that this server does not have."""
 

@@ -36,6 +36,8 @@ def bridge(leg: Leg, command: Bridge, context: Context) -> Done:
     if other is leg:
         raise errors.bad_request("A call cannot be bridged to itself.", "/call_control_id")
     other.require_alive()
+    if command.record:
+        recording.require_fit(leg, command.record, "/record_timeout_secs")
     waits = other.state is State.DIALLING and command.play_ringtone
     if not waits:
         other.require_answered("bridge")

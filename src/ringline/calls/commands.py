@@ -14,6 +14,7 @@ from ringline.calls.options import (
     RecordOptions,
     StreamOptions,
     Targets,
+    TranscriptionOptions,
     Utterance,
     WebhookOptions,
 )
@@ -45,6 +46,7 @@ class Dial(Command):
     prevent_double_bridge: bool = False
     record: RecordOptions | None = None
     stream: StreamOptions | None = None
+    transcription: TranscriptionOptions | None = None
     webhooks: WebhookOptions = WebhookOptions()
     billing_group_id: str | None = None
 
@@ -57,6 +59,7 @@ class Answer(Command):
     codecs: tuple[str, ...] = ()
     record: RecordOptions | None = None
     stream: StreamOptions | None = None
+    transcription: TranscriptionOptions | None = None
     silence_when_idle: bool = False
     webhooks: WebhookOptions | None = None
 
@@ -200,6 +203,18 @@ class StreamingStop(Command):
     """Close a media stream, or every one of the leg."""
 
     stream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionStart(Command):
+    """Transcribe what is said."""
+
+    options: TranscriptionOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionStop(Command):
+    """Transcribe no more."""
 
 
 @dataclass(frozen=True, slots=True)

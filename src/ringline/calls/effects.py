@@ -10,6 +10,7 @@ from ringline.calls.options import (
     Header,
     RecordOptions,
     StreamOptions,
+    TranscriptionOptions,
     Utterance,
     WebhookOptions,
 )
@@ -173,6 +174,21 @@ class TellStream:
 
 
 @dataclass(frozen=True, slots=True)
+class StartTranscription:
+    """Let a recognizer listen to the leg; `TranscriptionUp` or `TranscriptionFailed` comes back."""
+
+    transcription: str
+    options: TranscriptionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class StopTranscription:
+    """Listen no more; the last `TranscriptHeard` and `TranscriptionEnded` come back."""
+
+    transcription: str
+
+
+@dataclass(frozen=True, slots=True)
 class JoinMedia:
     """Mix this leg with another."""
 
@@ -246,6 +262,8 @@ Effect = (
     | BeginStream
     | CloseStream
     | TellStream
+    | StartTranscription
+    | StopTranscription
     | JoinMedia
     | PartMedia
     | DialLeg

@@ -53,6 +53,39 @@ def not_streaming() -> ApiError:
     return refusal("90048", "Media Streaming is not used", "This call has no such media stream.")
 
 
+def already_transcribing() -> ApiError:
+    """90054: one transcription per leg."""
+    return refusal(
+        "90054",
+        "Call transcription is already in progress",
+        "This call is being transcribed; stop that first.",
+    )
+
+
+def timed_recording_while_transcribing(pointer: str | None = None) -> ApiError:
+    """90053: only one of the two can be had."""
+    return refusal(
+        "90053",
+        "Call recording with timeout_secs conflicts with transcription",
+        "A recording that ends after a silence (timeout_secs) and a transcription exclude each other.",
+        pointer,
+    )
+
+
+def transcription_needed() -> ApiError:
+    """90055: a recording that waits for silence stands in the way."""
+    return refusal(
+        "90055",
+        "Call transcription cannot be stopped",
+        "A recording with timeout_secs is in progress; stop it first.",
+    )
+
+
+def cannot_transcribe(lacking: str) -> ApiError:
+    """10038, as for commands that a server does not have: an app sees one code for what is not there."""
+    return refusal("10038", "Feature not permitted", lacking)
+
+
 def no_capacity() -> ApiError:
     """10037: every call slot or RTP port is taken."""
     return ApiError(

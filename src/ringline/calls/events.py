@@ -3,9 +3,9 @@
 from typing import Any, Literal, TypedDict
 
 from ringline.calls.effects import Effect, Emit
-from ringline.calls.inputs import Answered, DigitHeard, PlayoutEnded, Quality, RecordingFinished
+from ringline.calls.inputs import Answered, DigitHeard, PlayoutEnded, RecordingFinished, TranscriptHeard
 from ringline.calls.options import Header, StoredAudio, UrlAudio
-from ringline.calls.state import End, Gathering, Instant, Leg, Playout, Recording, Streaming
+from ringline.calls.state import End, Gathering, Instant, Leg, Playout, Quality, Recording, Streaming
 from ringline.webhooks import payload as common
 from ringline.webhooks import payloads as p
 
@@ -80,7 +80,7 @@ def bridged(leg: Leg) -> Effect:
     return Emit(p.CallBridged(**_party(leg)))
 
 
-def hung_up(leg: Leg, quality: Quality | None, now: Instant) -> Effect:
+def hung_up(leg: Leg, now: Instant) -> Effect:
     """`call.hangup`."""
     end = leg.end or End("unspecified", "unknown", "unspecified")
     return Emit(
@@ -92,7 +92,7 @@ def hung_up(leg: Leg, quality: Quality | None, now: Instant) -> Effect:
             hangup_cause=end.cause,
             hangup_source=end.source,
             sip_hangup_cause=end.sip,
-            call_quality_stats=_quality(quality),
+            call_quality_stats=_quality(leg.quality),
             **_headers(end.headers),
             tags=leg.facts.application.tags,
         )
@@ -201,6 +201,21 @@ def streaming_failed(leg: Leg, streaming: Streaming, reason: str) -> Effect:
                 stream_url=options.url, track=options.track, stream_track=options.track
             ),
             stream_type="websocket",
+        )
+    )
+
+
+def transcribed(leg: Leg, words: TranscriptHeard) -> Effect:
+    """`call.transcription`."""
+    return Emit(
+        p.CallTranscription(
+            **_common(leg),
+            transcription_data=p.TranscriptionData(
+                transcript=words.text,
+                confidence=words.confidence,
+                is_final=words.final,
+                transcription_track=words.track,
+            ),
         )
     )
 

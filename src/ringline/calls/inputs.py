@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ringline.calls.options import Header
-from ringline.calls.state import JoinAsked, JoinOptions
+from ringline.calls.options import Header, Track
+from ringline.calls.state import JoinAsked, JoinOptions, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,6 @@ class HoldChanged:
     """The far end put us on hold, or took us back (re-INVITE)."""
 
     held: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What was measured of a leg's audio, as decimal strings (spec webhooks §6.2)."""
-
-    jitter_max_variance: str
-    jitter_packet_count: str
-    mos: str
-    packets_in: str
-    skipped_in: str
-    packets_out: str
-    skipped_out: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +137,44 @@ class StreamFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptionUp:
+    """The recognizer listens."""
+
+    transcription: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptHeard:
+    """Words of one track; until they are `final` the next ones take their place.
+
+    `length_ms` is from their first sound to their last, `lag_ms` from that to now; `confidence` 0 to 1.
+    """
+
+    transcription: str
+    track: Track
+    text: str
+    final: bool
+    confidence: float | None = None
+    length_ms: int = 0
+    lag_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """There is no recognizer for it, or it broke."""
+
+    transcription: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionEnded:
+    """A transcription that was to stop has told its last words."""
+
+    transcription: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A timer that the leg set has run out."""
 
@@ -224,6 +249,10 @@ Input = (
     | StreamUp
     | StreamDown
     | StreamFailed
+    | TranscriptionUp
+    | TranscriptHeard
+    | TranscriptionFailed
+    | TranscriptionEnded
     | TimerFired
     | JoinAsked
     | Joined

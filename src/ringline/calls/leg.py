@@ -7,7 +7,16 @@ function, and these two tables are the list of them.
 from collections.abc import Callable
 from typing import Any
 
-from ringline.calls import bridging, events, gathering, lifecycle, playback, recording, streaming
+from ringline.calls import (
+    bridging,
+    events,
+    gathering,
+    lifecycle,
+    playback,
+    recording,
+    streaming,
+    transcription,
+)
 from ringline.calls import commands as c
 from ringline.calls import inputs as i
 from ringline.calls.context import Context
@@ -35,6 +44,8 @@ COMMANDS: dict[type[c.Command], Callable[[Leg, Any, Context], Done]] = {
     c.ClientStateUpdate: lifecycle.update_client_state,
     c.StreamingStart: streaming.start,
     c.StreamingStop: streaming.stop,
+    c.TranscriptionStart: transcription.start,
+    c.TranscriptionStop: transcription.stop,
 }
 
 TIMERS: dict[str, Callable[[Leg, Context], list[Effect]]] = {
@@ -83,6 +94,12 @@ def _playout_ended(leg: Leg, event: i.PlayoutEnded, context: Context) -> list[Ef
     ]
 
 
+def _transcription_over(
+    leg: Leg, event: i.TranscriptionEnded | i.TranscriptionFailed, context: Context
+) -> list[Effect]:
+    return [*transcription.over(leg, event, context), *lifecycle.conclude(leg, context)]
+
+
 def _digit_heard(leg: Leg, event: i.DigitHeard, context: Context) -> list[Effect]:
     if leg.state is not State.ANSWERED:
         return []
@@ -117,6 +134,10 @@ INPUTS: dict[type[i.Input], Callable[[Leg, Any, Context], list[Effect]]] = {
     i.StreamUp: streaming.up,
     i.StreamDown: streaming.down,
     i.StreamFailed: streaming.failed,
+    i.TranscriptionUp: transcription.up,
+    i.TranscriptHeard: transcription.heard,
+    i.TranscriptionEnded: _transcription_over,
+    i.TranscriptionFailed: _transcription_over,
     i.TimerFired: _timer_fired,
     JoinAsked: bridging.join_asked,
     i.Joined: bridging.joined,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from ringline.calls import bridging, errors, events, gathering, playback, recording, streaming
+from ringline.calls import bridging, errors, events, gathering, playback, recording, streaming, transcription
 from ringline.calls.commands import Answer, ClientStateUpdate, CommandResult, Hangup, Reject, SendDtmf
 from ringline.calls.context import Context
 from ringline.calls.effects import (
@@ -47,6 +47,8 @@ CLOSING_TIMER = "closing"
 
 CLOSING_MS = 1000
 """How long the end of a leg waits for the word that its media is closed."""
+LAST_WORDS_MS = 2000
+"""How long it waits, where it was transcribed, for what was being said: an app wants `call.hangup` soon."""
 
 REJECTIONS: dict[str, tuple[int, HangupCause]] = {
     "CALL_REJECTED": (603, "call_rejected"),
@@ -99,6 +101,8 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
         raise errors.cannot_answer_outbound()
     if leg.accepted or leg.state is State.ANSWERED:
         raise errors.bad_request("This call has been answered already.")
+    if command.transcription:
+        transcription.require_possible(command.transcription, context)
     leg.accepted = True
     if command.webhooks:
         leg.webhooks = command.webhooks
@@ -107,6 +111,7 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
         recording_id=context.ids.uuid() if command.record else None,
         stream=command.stream,
         stream_id=context.ids.uuid() if command.stream else None,
+        transcription=command.transcription,
     )
     result = CommandResult(recording_id=leg.on_answer.recording_id, stream_id=leg.on_answer.stream_id)
     return result, [AcceptLine(command.codecs, command.headers, command.silence_when_idle)]
@@ -176,6 +181,7 @@ def answered(leg: Leg, event: Answered, context: Context) -> list[Effect]:
         events.answered(leg, event),
         *recording.begin_on_answer(leg, context),
         *streaming.begin_on_answer(leg, context),
+        *transcription.begin_on_answer(leg, context),
         *([SendDigits(leg.on_answer.digits, 250)] if leg.on_answer.digits else []),
         *bridging.join_on_answer(leg, context),
         *bridging.join_pending(leg, context),
@@ -269,7 +275,7 @@ def first_command_timer(leg: Leg, context: Context) -> list[Effect]:
 
 
 def end(leg: Leg, cause: End, context: Context, line: list[Effect]) -> list[Effect]:
-    """Close what runs, then the media; `call.hangup` follows when the media is closed."""
+    """Close what runs, then the media; `call.hangup` follows when that is done and all words are told."""
     was_answered = leg.state is State.ANSWERED
     leg.state = State.ENDING
     leg.end = cause
@@ -280,25 +286,38 @@ def end(leg: Leg, cause: End, context: Context, line: list[Effect]) -> list[Effe
         *streaming.end_all(leg, context),
         *gathering.end(leg, "call_hangup", context),
         *recording.end_all(leg),
+        *transcription.end_all(leg),
         *bridging.part(leg),
         *[Tell(call, Superseded()) for call in leg.dialled],
         *([Tell(leg.facts.link, PeerFailed(leg.id))] if leg.facts.link and not was_answered else []),
-        SetTimer(CLOSING_TIMER, CLOSING_MS),
+        SetTimer(CLOSING_TIMER, LAST_WORDS_MS if leg.transcriptions else CLOSING_MS),
         CloseMedia(),
     ]
 
 
 def media_closed(leg: Leg, event: MediaClosed, context: Context) -> list[Effect]:
-    """Say that the call is over, with what was measured of it."""
+    """Nothing is heard or said any more; what was measured is known."""
     if leg.state is not State.ENDING:
         return []
-    leg.state = State.ENDED
-    return [ClearTimer(CLOSING_TIMER), events.hung_up(leg, event.quality, context.now), Forget()]
+    leg.media_closed, leg.quality = True, event.quality
+    return conclude(leg, context)
+
+
+def conclude(leg: Leg, context: Context) -> list[Effect]:
+    """Say that the call is over, once nothing more is to be waited for."""
+    if leg.state is not State.ENDING or not leg.media_closed or leg.transcriptions:
+        return []
+    return _over(leg, context)
 
 
 def closing_timer(leg: Leg, context: Context) -> list[Effect]:
-    """The media never said that it closed; the app shall not wait for it."""
-    return media_closed(leg, MediaClosed(None), context)
+    """The media never said that it closed, or a recognizer still thinks; the app shall not wait for it."""
+    return _over(leg, context) if leg.state is State.ENDING else []
+
+
+def _over(leg: Leg, context: Context) -> list[Effect]:
+    leg.state = State.ENDED
+    return [ClearTimer(CLOSING_TIMER), events.hung_up(leg, context.now), Forget()]
 
 
 def _supersede_others(leg: Leg) -> list[Effect]:

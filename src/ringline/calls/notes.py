@@ -50,6 +50,18 @@ def of_input(leg: Leg, event: i.Input) -> Iterator[e.AnyBody]:
             yield e.StreamClosed(stream, by)
         case i.StreamFailed(stream, reason):
             yield e.StreamFailed(stream, reason)
+        case i.TranscriptionUp(transcription) if one := leg.transcriptions.get(transcription):
+            yield e.TranscriptionStarted(
+                transcription, one.options.engine, one.options.language, one.options.tracks
+            )
+        case i.TranscriptHeard(transcription, track, text, True, confidence, length_ms, lag_ms) if (
+            transcription in leg.transcriptions
+        ):
+            yield e.SpeechResult(text, True, track, confidence, length_ms, lag_ms)
+        case i.TranscriptionEnded(transcription):
+            yield e.TranscriptionStopped(transcription)
+        case i.TranscriptionFailed(transcription, reason):
+            yield e.TranscriptionFailed(transcription, reason)
         case i.TimerFired(name):
             yield e.TimerFired(name)
         case _:

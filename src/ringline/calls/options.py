@@ -86,6 +86,29 @@ class StreamOptions:
     before_originate: bool = False
 
 
+Track = Literal["inbound", "outbound"]
+"""Whose words: the far end's, or those that the far end hears."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionOptions:
+    """What of a leg is transcribed, and how (spec voice-api §5.4)."""
+
+    tracks: tuple[Track, ...] = ("inbound",)
+    engine: str = "Google"
+    """As it was asked for; who listens is for the node to say."""
+    model: str | None = None
+    language: str = "en"
+    interim: bool = False
+    """Whether words that may still change are told too."""
+    hints: tuple[str, ...] = ()
+    """Words and phrases that are likely to be said."""
+    silence_ms: int | None = None
+    """Silence that ends an utterance; None for the recognizer's own."""
+    plain: bool = False
+    """Small letters and no punctuation."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
     """Where a leg's events go (spec webhooks §2.1); empty means the application's URL."""

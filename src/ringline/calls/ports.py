@@ -9,7 +9,15 @@ from datetime import datetime
 from typing import Protocol
 
 from ringline.calls.effects import Play
-from ringline.calls.options import Audio, DialTarget, Header, RecordOptions, StreamOptions, Utterance
+from ringline.calls.options import (
+    Audio,
+    DialTarget,
+    Header,
+    RecordOptions,
+    StreamOptions,
+    TranscriptionOptions,
+    Utterance,
+)
 from ringline.calls.state import Instant, Leg
 from ringline.timeline.entries import AnyBody
 from ringline.webhooks.payload import Payload
@@ -97,6 +105,19 @@ class Streams(Protocol):
 
     def tell_digit(self, stream: str, digit: str, at: datetime) -> None:
         """Send a dtmf frame."""
+
+
+class Transcribers(Protocol):
+    """Recognizers that listen to legs."""
+
+    def lacking(self, options: TranscriptionOptions) -> str:
+        """Why nobody can listen so, and what to do about it; empty when somebody can."""
+
+    def start(self, leg: Leg, transcription: str, options: TranscriptionOptions) -> None:
+        """Listen; `TranscriptionUp` or `TranscriptionFailed` comes back, then `TranscriptHeard`."""
+
+    def stop(self, leg: Leg, transcription: str) -> None:
+        """Listen no more; what was being said comes back, then `TranscriptionEnded`."""
 
 
 class Ledger(Protocol):

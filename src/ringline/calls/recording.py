@@ -14,6 +14,7 @@ Done = tuple[CommandResult, list[Effect]]
 def start(leg: Leg, command: RecordStart, context: Context) -> Done:
     """Start one more recording."""
     leg.require_answered("record_start")
+    require_fit(leg, command.options, "/timeout_secs")
     recording_id = context.ids.uuid()
     return CommandResult(recording_id=recording_id), begin(leg, recording_id, command.options, context)
 
@@ -21,7 +22,7 @@ def start(leg: Leg, command: RecordStart, context: Context) -> Done:
 def stop(leg: Leg, command: RecordStop, _context: Context) -> Done:
     """Finish one recording, or all."""
     leg.require_alive()
-    return CommandResult(), [StopRecording(one.id) for one in _named(leg, command.recording_id)]
+    return CommandResult(), [_stop(one) for one in _named(leg, command.recording_id)]
 
 
 def pause(leg: Leg, command: RecordPause, _context: Context) -> Done:
@@ -32,6 +33,12 @@ def pause(leg: Leg, command: RecordPause, _context: Context) -> Done:
 def resume(leg: Leg, command: RecordResume, _context: Context) -> Done:
     """Go on after a pause."""
     return CommandResult(), _set_paused(leg, command.recording_id, paused=False)
+
+
+def require_fit(leg: Leg, options: RecordOptions, pointer: str) -> None:
+    """Raise 90053 for a recording that ends after a silence while the leg is transcribed."""
+    if options.timeout_s and leg.transcribed:
+        raise errors.timed_recording_while_transcribing(pointer)
 
 
 def begin(leg: Leg, recording_id: str, options: RecordOptions, context: Context) -> list[Effect]:
@@ -63,7 +70,12 @@ def failed(leg: Leg, event: RecordingFailed, context: Context) -> list[Effect]:
 
 def end_all(leg: Leg) -> list[Effect]:
     """At hang-up, finish every file."""
-    return [StopRecording(recording.id) for recording in leg.recordings.values()]
+    return [_stop(recording) for recording in leg.recordings.values()]
+
+
+def _stop(recording: Recording) -> Effect:
+    recording.stopping = True
+    return StopRecording(recording.id)
 
 
 def _set_paused(leg: Leg, recording_id: str | None, *, paused: bool) -> list[Effect]:

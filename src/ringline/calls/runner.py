@@ -40,13 +40,16 @@ from ringline.calls.effects import (
     SendDigits,
     SetTimer,
     StartRecording,
+    StartTranscription,
     StopPlayout,
     StopRecording,
+    StopTranscription,
     Tell,
     TellStream,
 )
 from ringline.calls.inputs import Arrived, Input, JoinRefused, TimerFired
-from ringline.calls.ports import Ledger, Lines, Players, Recorders, Streams, Timer, Timers
+from ringline.calls.options import TranscriptionOptions
+from ringline.calls.ports import Ledger, Lines, Players, Recorders, Streams, Timer, Timers, Transcribers
 from ringline.calls.state import Instant, JoinAsked, Leg, State
 from ringline.core import log
 from ringline.core.clock import SECOND, Clock
@@ -71,6 +74,7 @@ class Ports:
     players: Players
     recorders: Recorders
     streams: Streams
+    transcribers: Transcribers
     ledger: Ledger
     timers: Timers
 
@@ -134,6 +138,12 @@ class Runner:
         """Raise 10037 when `count` more legs would be over the limit."""
         if self.alive + count > self._limit:
             raise errors.no_capacity()
+
+    def require_transcription(self, options: TranscriptionOptions) -> None:
+        """Raise 10038 when this node cannot transcribe so."""
+        lacking = self._ports.transcribers.lacking(options)
+        if lacking:
+            raise errors.cannot_transcribe(lacking)
 
     def begin(self, leg: Leg, dial: Command | None = None) -> "asyncio.Future[CommandResult]":
         """Take a new leg in, with the command that made it.
@@ -224,7 +234,7 @@ class Runner:
     def _decide(self, desk: Desk, mail: Mail) -> tuple[CommandResult, list[Effect], list[AnyBody]]:
         leg = desk.leg
         before = leg.state
-        context = Context(mail.at, self._ids, self.find)
+        context = Context(mail.at, self._ids, self.find, self._ports.transcribers.lacking)
         result = CommandResult()
         entries: list[AnyBody]
         if isinstance(mail.what, Command):
@@ -326,6 +336,10 @@ class Runner:
                 ports.streams.close(leg, stream)
             case TellStream(stream, digit, at):
                 ports.streams.tell_digit(stream, digit, at)
+            case StartTranscription(transcription, transcription_options):
+                ports.transcribers.start(leg, transcription, transcription_options)
+            case StopTranscription(transcription):
+                ports.transcribers.stop(leg, transcription)
             case DialLeg():
                 self._dial(effect)
             case Tell(call, told):

@@ -73,6 +73,8 @@ class CallService:
                 "Invalid value for connection_id (Call Control App ID).", "/connection_id"
             )
         link = self._link(account_id, dial)
+        if dial.transcription:
+            self._runner.require_transcription(dial.transcription)
         self._runner.reserve(len(dial.targets))
         self._check_channels(application, len(dial.targets))
         legs = self._legs(dial, application, link)
@@ -165,6 +167,7 @@ class CallService:
             recording_id=self._ids.uuid() if dial.record else None,
             stream=dial.stream,
             stream_id=self._ids.uuid() if dial.stream else None,
+            transcription=dial.transcription,
             digits=target.send_digits,
             audio=target.audio,
         )

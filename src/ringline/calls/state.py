@@ -6,7 +6,7 @@ state        entered by                                         left by
 PARKED       an incoming INVITE                                 answer → ANSWERED; any end → ENDING
 DIALLING     dial, transfer                                     far end's 2xx → ANSWERED; any end → ENDING
 ANSWERED     our 2xx or theirs                                  any end → ENDING
-ENDING       hang-up, refusal, failure, limits                  its media is closed → ENDED
+ENDING       hang-up, refusal, failure, limits                  media closed, last words told → ENDED
 ENDED        –                                                  – (only recordings are still reported)
 ===========  =================================================  ==========================================
 
@@ -26,6 +26,7 @@ from ringline.calls.options import (
     Header,
     RecordOptions,
     StreamOptions,
+    TranscriptionOptions,
     Utterance,
     WebhookOptions,
 )
@@ -142,6 +143,7 @@ class OnAnswer:
     recording_id: str | None = None
     stream: StreamOptions | None = None
     stream_id: str | None = None
+    transcription: TranscriptionOptions | None = None
     digits: str | None = None
     audio: Audio | None = None
 
@@ -186,6 +188,7 @@ class Recording:
     options: RecordOptions
     started: Instant
     paused: bool = False
+    stopping: bool = False
 
 
 @dataclass(slots=True)
@@ -196,6 +199,36 @@ class Streaming:
     options: StreamOptions
     up: bool = False
     place_when_up: bool = False
+
+
+class TranscriptionState(StrEnum):
+    """Where a transcription stands; `calls.transcription` has the moves."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class Transcription:
+    """A recognizer listens to the leg, is about to, or tells its last words."""
+
+    id: str
+    options: TranscriptionOptions
+    state: TranscriptionState = TranscriptionState.STARTING
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What was measured of a leg's audio, as decimal strings (spec webhooks §6.2)."""
+
+    jitter_max_variance: str
+    jitter_packet_count: str
+    mos: str
+    packets_in: str
+    skipped_in: str
+    packets_out: str
+    skipped_out: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +273,7 @@ class Leg:
     recordings: dict[str, Recording] = field(default_factory=dict)
     first_recording: str | None = None
     streaming: Streaming | None = None
+    transcriptions: dict[str, Transcription] = field(default_factory=dict)
     peer: Peer | None = None
     join_pending: JoinAsked | None = None
     """A bridge that this leg will agree to when it is answered."""
@@ -248,6 +282,9 @@ class Leg:
     dialled: list[str] = field(default_factory=list)
     """Legs that this one's transfers dial, not yet answered."""
     end: End | None = None
+    media_closed: bool = False
+    quality: Quality | None = None
+    """Known when the media is closed, if there was any."""
 
     @property
     def id(self) -> str:
@@ -258,6 +295,11 @@ class Leg:
     def alive(self) -> bool:
         """Whether the leg can still receive commands."""
         return self.state not in (State.ENDING, State.ENDED)
+
+    @property
+    def transcribed(self) -> bool:
+        """Whether somebody listens, or is about to."""
+        return any(one.state is not TranscriptionState.STOPPING for one in self.transcriptions.values())
 
     def require_alive(self) -> None:
         """Raise 90018 when the leg has ended."""

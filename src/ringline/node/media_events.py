@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from ringline.calls.inputs import DigitHeard, HungUp, Input, MediaClosed, Quality
+from ringline.calls.inputs import DigitHeard, HungUp, Input, MediaClosed
+from ringline.calls.state import Quality
 from ringline.core.clock import Clock
 from ringline.media import events as media
 from ringline.media.events import LegStats, MediaEvent

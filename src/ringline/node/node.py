@@ -41,6 +41,7 @@ from ringline.node.media_events import MediaReporter
 from ringline.node.metrics import LoopLag, RoomCounts
 from ringline.node.orphans import Orphans
 from ringline.node.players import MediaPlayers
+from ringline.node.recognition import make_recognition
 from ringline.node.recorders import MediaRecorders
 from ringline.node.recordings import Shelf
 from ringline.node.registrations import Registrations
@@ -50,6 +51,7 @@ from ringline.node.speech import make_speech
 from ringline.node.streams import AppStreams
 from ringline.node.targets import Own, Targets
 from ringline.node.timers import LoopTimers
+from ringline.node.transcription import LiveTranscribers
 from ringline.node.web import WebServer
 from ringline.sip import events as sip
 from ringline.sip.digest import Ha1
@@ -92,6 +94,7 @@ class Node:
     reporter: MediaReporter
     runner: Runner
     streams: AppStreams
+    transcribers: LiveTranscribers
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.settings = settings
@@ -155,6 +158,7 @@ class Node:
         hurried.cancel()
         self.runner.hang_up_all(Superseded())
         await self._settle_calls()
+        await self.transcribers.settle()
         await self.recorders.settle()
         await self._settle_calls()
         await self.streams.settle()
@@ -174,6 +178,7 @@ class Node:
         self._warming.cancel()
         await asyncio.gather(self._warming, return_exceptions=True)
         await self.speech.stop()
+        await self.recognition.stop()
         await self.embedder.stop()
         await self.inference.stop()
         await self.engine_http.aclose()
@@ -241,6 +246,7 @@ class Node:
         self.loop_lag = LoopLag(self.registry, clock)
         self.http = httpx.AsyncClient(trust_env=False)
         self.speech = make_speech(settings, clock, self.http)
+        self.recognition = make_recognition(settings, clock, self.http)
         self.engine_http = make_client()
         self.embedder = make_embeddings(settings, clock, self.engine_http)
         self.inference = make_inference(settings, clock, ids, self.engine_http, self.reports.meter)
@@ -285,6 +291,7 @@ class Node:
                 players=self.players,
                 recorders=self.recorders,
                 streams=self.streams,
+                transcribers=self.transcribers,
                 ledger=self.notes,
                 timers=LoopTimers(),
             ),
@@ -369,6 +376,13 @@ class Node:
         )
         self.streams = AppStreams(
             clock=clock, plane=self.plane, guard=self.guard, settings=settings.streams, post=self._post
+        )
+        self.transcribers = LiveTranscribers(
+            plane=self.plane,
+            recognizer=self.recognition,
+            heard=self.reports.meter.recognition,
+            clock=clock,
+            post=self._post,
         )
         self.reporter = MediaReporter(
             clock=clock,

@@ -157,6 +157,35 @@ class SpeechResult(Body, frozen=True, tag="speech"):
     final: bool
     track: Literal["inbound", "outbound"] = "inbound"
     confidence: float | None = None
+    length_ms: int = 0
+    """From their first sound to their last."""
+    lag_ms: int = 0
+    """From their last sound until they were known."""
+
+
+class TranscriptionStarted(Body, frozen=True, tag="transcription_started"):
+    """A recognizer listens to the leg; `engine` is the one asked for."""
+
+    shows: ClassVar[str] = "engine"
+    transcription_id: str
+    engine: str = ""
+    language: str = ""
+    tracks: tuple[Literal["inbound", "outbound"], ...] = ()
+
+
+class TranscriptionStopped(Body, frozen=True, tag="transcription_stopped"):
+    """It has told its last words."""
+
+    shows: ClassVar[str] = "transcription_id"
+    transcription_id: str
+
+
+class TranscriptionFailed(Body, frozen=True, tag="transcription_failed"):
+    """There was no recognizer for it, or it broke."""
+
+    shows: ClassVar[str] = "reason"
+    transcription_id: str
+    reason: str
 
 
 class StreamOpened(Body, frozen=True, tag="stream_opened"):
@@ -269,6 +298,9 @@ AnyBody = (
     | RecordingFailed
     | MediaStats
     | SpeechResult
+    | TranscriptionStarted
+    | TranscriptionStopped
+    | TranscriptionFailed
     | StreamOpened
     | StreamClosed
     | StreamFailed

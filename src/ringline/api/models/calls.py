@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from ringline.api import errors
 from ringline.api.models.base import CommandBody, Sensitive
-from ringline.api.models.fields import CallerId, ClientState, Ignored, Off, Unavailable, mistake
+from ringline.api.models.fields import CallerId, ClientState, Ignored, Unavailable, mistake
 from ringline.api.models.options import (
     CodecFields,
     CustomHeaders,
@@ -16,6 +16,7 @@ from ringline.api.models.options import (
     WebhookFields,
 )
 from ringline.api.models.target import TargetFields, without_digits
+from ringline.api.models.transcription import TranscriptionFields
 from ringline.calls import commands
 
 MAX_TARGETS = 20
@@ -29,7 +30,7 @@ def _targets(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-class Dial(CommandBody, TargetFields, RecordFields, StreamFields, WebhookFields):
+class Dial(CommandBody, TargetFields, RecordFields, StreamFields, TranscriptionFields, WebhookFields):
     """`POST /calls`."""
 
     connection_id: Annotated[str, Field(min_length=1, max_length=20, examples=["1500000000000000001"])]
@@ -54,8 +55,6 @@ class Dial(CommandBody, TargetFields, RecordFields, StreamFields, WebhookFields)
     stream_establish_before_call_originate: bool = False
     supervise_call_control_id: Unavailable = None
     supervisor_role: Literal["barge", "whisper", "monitor"] = "barge"
-    transcription: Off = False
-    transcription_config: Ignored = None
 
     def redacted(self) -> str:
         """Digits after a target's comma are masked too."""
@@ -89,13 +88,16 @@ class Dial(CommandBody, TargetFields, RecordFields, StreamFields, WebhookFields)
             prevent_double_bridge=self.prevent_double_bridge,
             record=self.recording(),
             stream=self.streaming(before_originate=self.stream_establish_before_call_originate),
+            transcription=self.transcribing(self.recording()),
             webhooks=self.webhooks(),
             billing_group_id=self.billing_group_id,
             **self.common(),
         )
 
 
-class Answer(CommandBody, SipHeaders, CodecFields, RecordFields, StreamFields, WebhookFields):
+class Answer(
+    CommandBody, SipHeaders, CodecFields, RecordFields, StreamFields, TranscriptionFields, WebhookFields
+):
     """`answer`."""
 
     assistant: Unavailable = None
@@ -104,8 +106,6 @@ class Answer(CommandBody, SipHeaders, CodecFields, RecordFields, StreamFields, W
     deepfake_detection: Ignored = None
     send_silence_when_idle: bool = False
     sound_modifications: Unavailable = None
-    transcription: Off = False
-    transcription_config: Ignored = None
 
     def command(self) -> commands.Answer:
         """The command."""
@@ -114,6 +114,7 @@ class Answer(CommandBody, SipHeaders, CodecFields, RecordFields, StreamFields, W
             codecs=self.codecs(),
             record=self.recording(),
             stream=self.streaming(),
+            transcription=self.transcribing(self.recording()),
             silence_when_idle=self.send_silence_when_idle,
             webhooks=self.webhooks_given(),
             **self.common(),

@@ -13,7 +13,6 @@ from ringline.api.models.fields import (
     Ignored,
     Off,
     SampleRate,
-    Unavailable,
     WebSocketUrl,
     mistake,
     served,
@@ -269,14 +268,3 @@ class CodecFields(Body):
     def codecs(self) -> tuple[str, ...]:
         """Names in order of preference, each once."""
         return _codecs(self.preferred_codecs)
-
-
-class FutureFields(Body):
-    """What the real service also does on answer; refused by name until this server can."""
-
-    assistant: Unavailable = None
-    conversation_relay_config: Unavailable = None
-    transcription: Off = False
-    transcription_config: Ignored = None
-    sound_modifications: Unavailable = None
-    deepfake_detection: Ignored = None

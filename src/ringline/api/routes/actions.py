@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from ringline.api import errors
 from ringline.api.context import LegPath, Result
-from ringline.api.models import audio, calls, capture
+from ringline.api.models import audio, calls, capture, transcription
 
 router = APIRouter(prefix="/calls/{call_control_id}/actions", tags=["call commands"])
 
@@ -14,8 +14,7 @@ NOT_YET = frozenset(
     """
     ai_assistant_add_messages ai_assistant_join ai_assistant_start ai_assistant_stop conversation_relay_start
     conversation_relay_stop enqueue fork_start fork_stop gather_using_ai leave_queue pay refer send_sip_info
-    siprec_start siprec_stop suppression_start suppression_stop switch_supervisor_role transcription_start
-    transcription_stop
+    siprec_start siprec_stop suppression_start suppression_stop switch_supervisor_role
     """.split()  # noqa: SIM905 - names in lines, not one a line
 )
 """Commands of the real service that this server does not have."""
@@ -132,6 +131,18 @@ async def start_streaming(call: LegPath, body: capture.StreamingStart) -> Result
 @router.post("/streaming_stop", response_model_exclude_none=True)
 async def stop_streaming(call: LegPath, body: capture.StreamingStop) -> Result:
     """Stop streaming; `streaming.stopped` follows."""
+    return await call.obey(body)
+
+
+@router.post("/transcription_start", response_model_exclude_none=True)
+async def start_transcription(call: LegPath, body: transcription.TranscriptionStart) -> Result:
+    """Transcribe what is said; `call.transcription` follows for each utterance."""
+    return await call.obey(body)
+
+
+@router.post("/transcription_stop", response_model_exclude_none=True)
+async def stop_transcription(call: LegPath, body: transcription.TranscriptionStop) -> Result:
+    """Transcribe no more; what was being said is still told."""
     return await call.obey(body)
 
 

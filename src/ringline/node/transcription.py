@@ -1,0 +1,249 @@
+"""Lets recognizers listen to legs: audio from a tap in, words out, one recognition for each track."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from ringline.calls.inputs import (
+    Input,
+    TranscriptHeard,
+    TranscriptionEnded,
+    TranscriptionFailed,
+    TranscriptionUp,
+)
+from ringline.calls.options import Track, TranscriptionOptions
+from ringline.calls.state import Leg
+from ringline.core import log
+from ringline.core.clock import MILLISECOND, Clock
+from ringline.media.plane import MediaBusy, MediaPlane, NoSuchLeg
+from ringline.media.tapping import Tap, TapFrame
+from ringline.node.transcripts import listening_of, plain
+from ringline.speech.recognition import (
+    RATE,
+    Recognition,
+    RecognitionUnavailable,
+    Transcript,
+)
+from ringline.speech.recognition_service import CONFIGURE, RecognitionService
+from ringline.timeline.entries import AnyBody
+
+FRAME_MS = 20
+SETTLE_S = 5.0
+"""How long the end of the node waits for words that were being said."""
+
+Post = Callable[[str, Input | AnyBody], None]
+
+
+class Heard(Protocol):
+    """Who is told what was listened to (`node.reports.Meter.recognition`)."""
+
+    def __call__(
+        self, account_id: str, model: str, seconds: float, *, engine: str, source: str | None = None
+    ) -> None:
+        """So many seconds of one track."""
+        ...
+
+
+class _Ear:
+    """One track: where its audio goes, how far it has come."""
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self.recognition: Recognition | None = None
+        self.heard_ms = 0
+        self._next_ms = 0
+
+    def pass_by(self, frame: TapFrame) -> None:
+        """Take a frame if it is of this track.
+
+        Any frame tells the time: of a track that paused, or whose frames were dropped, that much is missing.
+        """
+        recognition = self.recognition
+        if recognition is None:
+            return
+        if frame.timestamp_ms > self._next_ms:
+            recognition.missed(frame.timestamp_ms - self._next_ms)
+            self._next_ms = frame.timestamp_ms
+        if frame.track == self.track:
+            recognition.hear(frame.payload)
+            self.heard_ms += FRAME_MS
+            self._next_ms = frame.timestamp_ms + FRAME_MS
+
+
+@dataclass(slots=True)
+class _Running:
+    """A transcription from its start to its last words."""
+
+    id: str
+    call: str
+    account_id: str
+    options: TranscriptionOptions
+    tap: Tap
+    opened_ns: int
+    ears: tuple[_Ear, ...]
+    ready: bool = False
+    waiting: list[TapFrame] = field(default_factory=list)
+    """What was said before anybody listened, in a call that is over already."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: str = ""
+
+
+class LiveTranscribers:
+    """The transcriptions of all legs of this node."""
+
+    def __init__(
+        self,
+        *,
+        plane: MediaPlane,
+        recognizer: RecognitionService,
+        heard: Heard,
+        clock: Clock,
+        post: Post,
+    ) -> None:
+        self._plane = plane
+        self._recognizer = recognizer
+        self._heard = heard
+        self._clock = clock
+        self._post = post
+        self._running: dict[str, _Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = log.get("transcription")
+
+    def lacking(self, options: TranscriptionOptions) -> str:
+        """Why nobody can listen so, and what to do about it; empty when somebody can."""
+        return "" if self._recognizer.ready() else f"No speech recognition is available here. {CONFIGURE}."
+
+    def start(self, leg: Leg, transcription: str, options: TranscriptionOptions) -> None:
+        """Begin to listen; what is said while the recognizer loads waits in the tap."""
+        try:
+            # With the outbound track goes the inbound one: it never pauses, and so keeps the time.
+            tap = self._plane.open_tap(
+                leg.id,
+                transcription,
+                inbound=True,
+                outbound="outbound" in options.tracks,
+                codec="L16",
+                rate=RATE,
+                little_endian=True,
+            )
+        except (NoSuchLeg, MediaBusy) as error:
+            self._post(leg.id, TranscriptionFailed(transcription, str(error)))
+            return
+        running = _Running(
+            transcription,
+            leg.id,
+            leg.facts.application.account_id,
+            options,
+            tap,
+            self._clock.now_ns(),
+            tuple(_Ear(track) for track in options.tracks),
+        )
+        self._running[transcription] = running
+        task = asyncio.create_task(self._run(running), name=f"transcription {transcription}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self, leg: Leg, transcription: str) -> None:
+        """Listen no more; what was being said is still told."""
+        running = self._running.get(transcription)
+        if running and not running.over.is_set():
+            self._end(running)
+
+    async def settle(self) -> None:
+        """Stop every one and wait for their last words; for the end of the node."""
+        for running in list(self._running.values()):
+            if not running.over.is_set():
+                self._end(running)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=SETTLE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _run(self, running: _Running) -> None:
+        try:
+            await self._open(running)
+            await running.over.wait()
+        except Exception:  # the edge to engines: a call must not wait for words that will never come
+            self._log.exception("a recognizer broke", call=running.call)
+            self._broken(running, "internal error")
+        finally:
+            ears = [ear.recognition for ear in running.ears if ear.recognition]
+            await asyncio.gather(*(one.close() for one in ears), return_exceptions=True)
+            self._running.pop(running.id, None)
+        self._account(running)
+        if running.failure:
+            self._log.warning("a transcription failed", call=running.call, reason=running.failure)
+            self._post(running.call, TranscriptionFailed(running.id, running.failure))
+        else:
+            self._post(running.call, TranscriptionEnded(running.id))
+
+    async def _open(self, running: _Running) -> None:
+        listening = listening_of(running.options)
+        for ear in running.ears:
+            try:
+                ear.recognition = await self._recognizer.open(
+                    listening, partial(self._words, running, ear), partial(self._broken, running)
+                )
+            except RecognitionUnavailable as error:
+                self._broken(running, error.reason)
+                return
+        running.ready = True
+        for frame in running.waiting:
+            self._pass(running, frame)
+        running.waiting.clear()
+        self._post(running.call, TranscriptionUp(running.id))
+        running.tap.set_wakeup(lambda: self._take(running))
+
+    def _take(self, running: _Running) -> None:
+        frames = running.tap.drain()
+        if not running.ready:
+            running.waiting += frames
+            return
+        for frame in frames:
+            self._pass(running, frame)
+
+    def _pass(self, running: _Running, frame: TapFrame) -> None:
+        for ear in running.ears:
+            ear.pass_by(frame)
+
+    def _words(self, running: _Running, ear: _Ear, words: Transcript) -> None:
+        text = plain(words.text) if running.options.plain else words.text.strip()
+        if not text:
+            return
+        now_ms = (self._clock.now_ns() - running.opened_ns) // MILLISECOND
+        self._post(
+            running.call,
+            TranscriptHeard(
+                running.id,
+                ear.track,
+                text,
+                words.is_final,
+                words.confidence,
+                words.ended_ms - words.started_ms,
+                max(0, now_ms - words.ended_ms),
+            ),
+        )
+
+    def _broken(self, running: _Running, reason: str) -> None:
+        running.failure = running.failure or reason
+        if not running.over.is_set():
+            self._end(running)
+
+    def _end(self, running: _Running) -> None:
+        self._take(running)
+        running.tap.close()
+        running.over.set()
+
+    def _account(self, running: _Running) -> None:
+        for ear in running.ears:
+            if ear.heard_ms:
+                self._heard(
+                    running.account_id,
+                    running.options.model or "",
+                    ear.heard_ms / 1000,
+                    engine=running.options.engine,
+                    source=f"{running.id}:{ear.track}",
+                )
