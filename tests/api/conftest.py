@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from ringline.core.clock import VirtualClock
 from ringline.store.db import Store
@@ -38,6 +39,15 @@ async def house(database: tuple[Path, tuple[str, str]], tmp_path: Path) -> Async
     """What the application under test stands on."""
     async with open_house(database, tmp_path) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_api(
+    database: tuple[Path, tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    """One client for every example of a module."""
+    async with open_house(database, tmp_path_factory.mktemp("house")) as made, client_of(made, KEY) as client:
+        yield client
 
 
 def client_of(house: House, key: str | None) -> httpx.AsyncClient:

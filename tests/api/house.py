@@ -176,3 +176,13 @@ async def prepare(path: Path) -> tuple[str, str]:
         clock.advance(1)
     await store.close()
     return made[0], made[1]
+
+
+def check_answer(answer: httpx.Response) -> None:
+    """Ours, whatever was asked: no failure of the server, and every refusal whole."""
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        for error in answer.json()["errors"]:
+            assert error["code"].isdecimal()
+            assert error["title"]
+            assert len(error["detail"]) < 2000

@@ -1,17 +1,13 @@
 """Whatever a client sends about conversations, the answer is ours and below 500."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import client_of, open_house
-from tests.api.house import KEY
+from tests.api.house import check_answer
 
 pytestmark = [pytest.mark.unit, pytest.mark.asyncio(loop_scope="module")]
 
@@ -62,48 +58,30 @@ TESTS = st.builds(
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(
-    database: tuple[Path, tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[httpx.AsyncClient]:
-    """One client for every example."""
-    async with open_house(database, tmp_path_factory.mktemp("house")) as made, client_of(made, KEY) as client:
-        yield client
-
-
-def check(answer: httpx.Response) -> None:
-    assert answer.status_code < 500, answer.text
-    if answer.status_code >= 400:
-        for error in answer.json()["errors"]:
-            assert error["code"].isdecimal()
-            assert error["title"]
-            assert len(error["detail"]) < 2000
-
-
 @given(st.dictionaries(st.sampled_from(["metadata", "name"]), VALUES), st.sampled_from(["POST", "PUT"]))
 @EXAMPLES
-async def test_any_conversation(api: httpx.AsyncClient, body: dict[str, object], method: str) -> None:
-    made = (await api.post("/ai/conversations")).json()["id"]
+async def test_any_conversation(one_api: httpx.AsyncClient, body: dict[str, object], method: str) -> None:
+    made = (await one_api.post("/ai/conversations")).json()["id"]
     path = "/ai/conversations" if method == "POST" else f"/ai/conversations/{made}"
-    check(await api.request(method, path, content=json.dumps(body)))
-    check(await api.get("/ai/conversations", params={"limit": 3}))
+    check_answer(await one_api.request(method, path, content=json.dumps(body)))
+    check_answer(await one_api.get("/ai/conversations", params={"limit": 3}))
 
 
 @given(
     st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=4), st.sampled_from(["user", "assistant", 5])
 )
 @EXAMPLES
-async def test_any_message(api: httpx.AsyncClient, body: dict[str, object], role: object) -> None:
-    made = (await api.post("/ai/conversations")).json()["id"]
+async def test_any_message(one_api: httpx.AsyncClient, body: dict[str, object], role: object) -> None:
+    made = (await one_api.post("/ai/conversations")).json()["id"]
     body = {"role": role} | body
-    check(await api.post(f"/ai/conversations/{made}/message", content=json.dumps(body)))
-    listed = await api.get(f"/ai/conversations/{made}/messages")
+    check_answer(await one_api.post(f"/ai/conversations/{made}/message", content=json.dumps(body)))
+    listed = await one_api.get(f"/ai/conversations/{made}/messages")
     assert listed.status_code == 200, listed.text
 
 
 @given(st.lists(st.tuples(st.sampled_from(COLUMNS), TESTS | st.text(max_size=12)), max_size=3))
 @EXAMPLES
 async def test_any_filter(
-    api: httpx.AsyncClient, query: list[tuple[str, str | int | float | bool | None]]
+    one_api: httpx.AsyncClient, query: list[tuple[str, str | int | float | bool | None]]
 ) -> None:
-    check(await api.get("/ai/conversations", params=httpx.QueryParams(tuple(query))))
+    check_answer(await one_api.get("/ai/conversations", params=httpx.QueryParams(tuple(query))))

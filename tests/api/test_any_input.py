@@ -1,17 +1,13 @@
 """Whatever a client sends, the answer is ours and below 500."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import client_of, open_house
-from tests.api.house import KEY
+from tests.api.house import check_answer
 
 pytestmark = [pytest.mark.unit, pytest.mark.asyncio(loop_scope="module")]
 
@@ -31,24 +27,6 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 EXAMPLES = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(
-    database: tuple[Path, tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[httpx.AsyncClient]:
-    """One client for every example."""
-    async with open_house(database, tmp_path_factory.mktemp("house")) as made, client_of(made, KEY) as client:
-        yield client
-
-
-def check(answer: httpx.Response) -> None:
-    assert answer.status_code < 500, answer.text
-    if answer.status_code >= 400:
-        for error in answer.json()["errors"]:
-            assert error["code"].isdecimal()
-            assert error["title"]
-            assert len(error["detail"]) < 2000
 
 
 BODIES = {
@@ -93,13 +71,15 @@ WELL = {
 
 @given(st.sampled_from(sorted(BODIES)), st.data())
 @EXAMPLES
-async def test_any_members(api: httpx.AsyncClient, operation: tuple[str, str], data: st.DataObject) -> None:
+async def test_any_members(
+    one_api: httpx.AsyncClient, operation: tuple[str, str], data: st.DataObject
+) -> None:
     names = BODIES[operation]
     body = {name: WELL[name] for name in names if name in WELL}
     body |= data.draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=3))
 
     method, path = operation
-    check(await api.request(method, path, content=json.dumps(body)))
+    check_answer(await one_api.request(method, path, content=json.dumps(body)))
 
 
 @given(
@@ -107,9 +87,9 @@ async def test_any_members(api: httpx.AsyncClient, operation: tuple[str, str], d
     st.binary(max_size=40) | VALUES.map(lambda value: json.dumps(value).encode()),
 )
 @EXAMPLES
-async def test_any_bytes(api: httpx.AsyncClient, operation: tuple[str, str], body: bytes) -> None:
+async def test_any_bytes(one_api: httpx.AsyncClient, operation: tuple[str, str], body: bytes) -> None:
     method, path = operation
-    check(await api.request(method, path, content=body))
+    check_answer(await one_api.request(method, path, content=body))
 
 
 LISTS = ["/connections", "/phone_numbers", "/call_events", "/recordings", "/media", "/number_orders"]
@@ -127,18 +107,18 @@ PARAMETERS = [
     ),
 )
 @EXAMPLES
-async def test_any_query(api: httpx.AsyncClient, path: str, query: dict[str, str]) -> None:
-    check(await api.get(path, params=query))
+async def test_any_query(one_api: httpx.AsyncClient, path: str, query: dict[str, str]) -> None:
+    check_answer(await one_api.get(path, params=query))
 
 
 @given(st.text(max_size=20), st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]))
 @EXAMPLES
-async def test_any_path(api: httpx.AsyncClient, segment: str, method: str) -> None:
+async def test_any_path(one_api: httpx.AsyncClient, segment: str, method: str) -> None:
     for prefix in ("/calls/{}", "/media/{}", "/phone_numbers/{}", "/recordings/{}", "/storage/{}/x", "/{}"):
         url = httpx.URL("http://api.test").copy_with(
             raw_path=("/v2" + prefix.format(_quoted(segment))).encode()
         )
-        check(await api.request(method, url))
+        check_answer(await one_api.request(method, url))
 
 
 def _quoted(segment: str) -> str:
