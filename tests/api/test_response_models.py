@@ -1,11 +1,13 @@
 """Responses as values: what their items become, and the events that an answer becomes."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ringline.api.models.chat import ChatBody
 from ringline.api.models.response_answer import Writer
 from ringline.api.models.responses import ResponseBody
 from ringline.core.errors import ApiError
@@ -137,10 +139,30 @@ def test_what_is_not_served_is_refused(fields: dict[str, Any]) -> None:
         body(**fields)
 
 
-def test_a_mode_needs_a_region_that_there_is() -> None:
-    for fields in ({"mode": "preferred"}, {"mode": "strict", "region": "EU"}):
-        with pytest.raises(ApiError):
-            body(**fields).request("a")
+def chat(**fields: Any) -> ChatBody:
+    return ChatBody.model_validate({"messages": [{"role": "user", "content": "Hi"}], **fields})
+
+
+@pytest.mark.parametrize("asking", [body, chat])
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"mode": "preferred"}, "/mode"),
+        ({"mode": "strict"}, "/mode"),
+        ({"mode": "strict", "region": "EU"}, "/region"),
+        ({"mode": "preferred", "region": "EU"}, None),
+    ],
+)
+def test_a_mode_needs_a_region_that_there_is(
+    asking: Callable[..., ChatBody | ResponseBody], fields: dict[str, Any], pointer: str | None
+) -> None:
+    asked = asking(**fields)
+    if pointer is None:
+        assert asked.request("a").account_id == "a"
+        return
+    with pytest.raises(ApiError) as refused:
+        asked.request("a")
+    assert [problem.pointer for problem in refused.value.problems] == [pointer]
 
 
 def events(*pieces: Delta | Usage) -> list[dict[str, Any]]:

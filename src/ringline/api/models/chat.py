@@ -1,16 +1,16 @@
 """Chat completions as they are asked for (spec ai-api §2)."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from ringline.api import errors
 from ringline.api.models.base import Body
 from ringline.api.models.chat_messages import ChatMessage
 from ringline.api.models.chat_tools import ChatTool, FunctionTool, NamedFunction, RetrievalTool
 from ringline.api.models.fields import Ignored, Unavailable, mistake
+from ringline.api.models.turn import TurnBody
 from ringline.core.errors import ApiError
 from ringline.inference.chat import (
     AnyJson,
@@ -27,7 +27,6 @@ from ringline.inference.chat import (
     ToolMode,
 )
 from ringline.inference.guided.strict import require_strict
-from ringline.workers import Priority
 
 MOST_STOPS = 4
 MOST_CHOICES = 16
@@ -36,15 +35,6 @@ MOST_BEAMS = 16
 MOST_TOKENS = 10_000_000
 MAX_SEED = 2**63 - 1
 MOST_OPTIONS = 1000
-
-
-class Region(StrEnum):
-    """Telnyx's regions; a server of one's own is in none of them."""
-
-    USA = "USA"
-    EU = "EU"
-    AUS = "AUS"
-    UAE = "UAE"
 
 
 class StreamOptions(Body):
@@ -121,7 +111,7 @@ Absent = Annotated[Any, BeforeValidator(_switched_off)]
 """May be given empty only."""
 
 
-class ChatBody(Body):
+class ChatBody(TurnBody):
     """A question to a model; every field is honoured, or refused by its name."""
 
     messages: list[ChatMessage] = Field(
@@ -161,14 +151,6 @@ class ChatBody(Body):
     best_of: Annotated[int, Field(ge=1, le=MOST_BEAMS)] | None = None
     early_stopping: bool = False
     length_penalty: float = 1.0
-    conversation: str | None = Field(
-        None, description="Id of a conversation that keeps this turn: the new messages and the answer."
-    )
-    region: Region | None = None
-    mode: Literal["preferred", "strict"] | None = None
-    service_tier: Literal["auto", "default", "priority", "flex"] | None = Field(
-        None, description="priority goes before all others in the model's queue."
-    )
     api_key_ref: Unavailable = None
     user: Ignored = None
     metadata: Ignored = None
@@ -178,11 +160,6 @@ class ChatBody(Body):
     logit_bias: Absent = None
     audio: Absent = None
     web_search_options: Absent = None
-
-    @field_validator("conversation", mode="before")
-    @classmethod
-    def _id_of(cls, value: Any) -> Any:
-        return value.get("id") if isinstance(value, dict) else value
 
     def request(self, account_id: str) -> ChatRequest:
         """The question; raises `ApiError` or `BadGuide` where fields do not fit together."""
@@ -198,7 +175,7 @@ class ChatBody(Body):
             thinking=self.enable_thinking,
             effort=self.reasoning_effort,
             account_id=account_id,
-            priority=Priority.LIVE if self.service_tier == "priority" else Priority.BATCH,
+            priority=self.priority(),
         )
         self._refuse_retrieval()
         return asked
@@ -211,11 +188,10 @@ class ChatBody(Body):
                 raise errors.invalid("10027", f"/tools/{place}/retrieval/bucket_ids", detail)
 
     def _check(self) -> None:
+        self.check_region()
         beamless = not self.use_beam_search
         for wrong, field, detail in (
             (self.top_logprobs and not self.logprobs, "top_logprobs", "needs logprobs to be true"),
-            (self.mode and not self.region, "mode", "needs a region"),
-            (self.mode == "strict", "region", f"{self.region} has no model here, and mode is strict"),
             (beamless and self.early_stopping, "early_stopping", "needs use_beam_search to be true"),
             (beamless and self.length_penalty != 1, "length_penalty", "needs use_beam_search to be true"),
             (beamless and (self.best_of or 1) > self.n, "best_of", "needs use_beam_search to be true"),

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from ringline.api import errors
 from ringline.api.models.base import Body
-from ringline.api.models.chat import MOST_TOKENS, Absent, AnyObject, AnyText, NamedSchema, Region
+from ringline.api.models.chat import MOST_TOKENS, Absent, AnyObject, AnyText, NamedSchema
 from ringline.api.models.chat_messages import Fetched, Refused, SoundData
 from ringline.api.models.chat_tools import Function, FunctionTool
 from ringline.api.models.fields import Ignored, Off, Unavailable, served
+from ringline.api.models.turn import TurnBody
 from ringline.inference.chat import (
     AnyJson,
     ChatRequest,
@@ -26,7 +26,6 @@ from ringline.inference.chat import (
     ToolChoice,
     ToolMode,
 )
-from ringline.workers import Priority
 
 OTHER_TOOLS = (
     "code_interpreter",
@@ -162,7 +161,7 @@ class ReasoningOptions(Body):
     summary: Ignored = None
 
 
-class ResponseBody(Body):
+class ResponseBody(TurnBody):
     """A question to a model, as items."""
 
     input: Annotated[
@@ -183,12 +182,6 @@ class ResponseBody(Body):
     tool_choice: Literal["none", "auto", "required"] | NamedResponseTool = "auto"
     parallel_tool_calls: bool = True
     reasoning: ReasoningOptions = ReasoningOptions()
-    conversation: str | None = Field(
-        None, description="Id of a conversation that keeps this turn: the new messages and the answer."
-    )
-    region: Region | None = None
-    mode: Literal["preferred", "strict"] | None = None
-    service_tier: Literal["auto", "default", "priority", "flex"] | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     user: str | None = None
     previous_response_id: Unavailable = None
@@ -201,17 +194,9 @@ class ResponseBody(Body):
     safety_identifier: Ignored = None
     prompt_cache_key: Ignored = None
 
-    @field_validator("conversation", mode="before")
-    @classmethod
-    def _id_of(cls, value: Any) -> Any:
-        return value.get("id") if isinstance(value, dict) else value
-
     def request(self, account_id: str) -> ChatRequest:
         """The question; raises `ApiError` or `BadGuide` where fields do not fit together."""
-        if self.mode and not self.region:
-            raise errors.invalid("10027", "/mode", "mode: needs a region.")
-        if self.mode == "strict":
-            raise errors.invalid("10027", "/region", f"region: {self.region} has no model here.")
+        self.check_region()
         return ChatRequest(
             model=self.model,
             messages=self.messages(),
@@ -224,7 +209,7 @@ class ResponseBody(Body):
             parallel_tool_calls=self.parallel_tool_calls,
             effort=self.reasoning.effort,
             account_id=account_id,
-            priority=Priority.LIVE if self.service_tier == "priority" else Priority.BATCH,
+            priority=self.priority(),
         )
 
     def messages(self) -> tuple[Message, ...]:
