@@ -1,0 +1,153 @@
+"""Live transcription with the stock SDK, real phones and an engine that knows tones."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import telnyx
+
+from ringline.testing import Phone, Server, tone, wav
+
+from .conftest import Shop
+from .listener import Listener
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+HELLO, FINE, BYE = 440, 600, 880
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def engine() -> AsyncIterator[Listener]:
+    async with Listener({HELLO: "hello", FINE: "fine", BYE: "bye"}) as listener:
+        yield listener
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory, engine: Listener) -> AsyncIterator[Server]:
+    """A server whose recognizer is the engine."""
+    async with Server(tmp_path_factory.mktemp("transcribing"), settings=engine.settings) as running:
+        yield running
+
+
+async def told(shop: Shop, track: str, **payload: object) -> str:
+    """The next text, which is final and of this track."""
+    event = await shop.app.inbox.next("call.transcription", **payload)
+    data = event.payload["transcription_data"]
+    assert (data["transcription_track"], data["is_final"]) == (track, True)
+    return str(data["transcript"])
+
+
+def texts(shop: Shop) -> list[tuple[str, str, bool]]:
+    """Every text that was told, in order: track, words, whether they are final."""
+    data = [
+        one.payload["transcription_data"]
+        for one in shop.app.inbox.received
+        if one.type == "call.transcription"
+    ]
+    return [(one["transcription_track"], one["transcript"], one["is_final"]) for one in data]
+
+
+async def test_both_sides_are_told_kept_and_counted(shop: Shop, phone: Phone) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    actions, ai = shop.client.calls.actions, shop.client.ai.conversations
+    made = await shop.do(ai.create, metadata={"call_control_id": call_id})
+    began = datetime.now(UTC)
+    await shop.do(
+        actions.start_transcription,
+        call_id,
+        transcription_engine="Telnyx",
+        transcription_engine_config={"transcription_engine": "Telnyx", "language": "en"},
+        transcription_tracks="both",
+        client_state="Zw==",
+    )
+    with pytest.raises(telnyx.UnprocessableEntityError, match="90054"):
+        await shop.do(actions.start_transcription, call_id)
+
+    await call.play(tone(HELLO, seconds=1))
+    assert await told(shop, "inbound", client_state="Zw==") == "Hello hello."
+    await shop.do(actions.start_playback, call_id, audio_url=shop.app.serves(wav(tone(FINE, seconds=1))))
+    assert await told(shop, "outbound") == "Fine fine."
+    await call.play(tone(BYE, seconds=1))
+    assert await told(shop, "inbound") == "Bye bye."
+    call.hang_up()
+    await shop.app.inbox.next("call.hangup")
+    assert texts(shop) == [
+        ("inbound", "Hello hello.", True),
+        ("outbound", "Fine fine.", True),
+        ("inbound", "Bye bye.", True),
+    ]
+
+    async def messages() -> list[tuple[str, str]]:
+        return [(one.role, one.text) for one in (await shop.do(ai.messages.list, made.id)).data]
+
+    async with asyncio.timeout(10):
+        while len(said := await messages()) < 3:  # noqa: ASYNC110 - the condition is in another process
+            await asyncio.sleep(0.05)
+    assert said == [("user", "Hello hello."), ("assistant", "Fine fine."), ("user", "Bye bye.")]
+
+    sums: Any = await shop.do(
+        shop.client.legacy.reporting.usage_reports.retrieve_speech_to_text,
+        start_date=began - timedelta(hours=1),
+        end_date=began + timedelta(hours=1),
+    )
+    lasted = (datetime.now(UTC) - began).total_seconds()
+    heard = sums.data["total_duration_seconds"]
+    assert 4 < heard < lasted + 2  # all of the call from the far end, and the second that we played
+
+
+async def test_words_come_while_they_are_said_and_the_last_ones_before_the_hangup(
+    shop: Shop, phone: Phone, engine: Listener
+) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    await shop.do(
+        shop.client.calls.actions.start_transcription,
+        call_id,
+        transcription_engine="Deepgram",
+        transcription_engine_config={
+            "transcription_engine": "deepgram/nova-3",
+            "transcription_model": "deepgram/nova-3",
+            "interim_results": True,
+            "smart_format": False,
+            "keyterms": ["bye", "hello"],
+        },
+    )
+    call.say(tone(BYE, seconds=8))
+    interim = (await shop.app.inbox.next("call.transcription")).payload["transcription_data"]
+    assert (interim["is_final"], interim["confidence"]) == (False, None)
+    assert set(interim["transcript"].split()) == {"bye"}
+    call.hang_up()
+
+    await shop.app.inbox.next("call.hangup")
+    assert shop.app.inbox.types[-1] == "call.hangup"
+    *before, (track, last, is_final) = texts(shop)
+    assert (track, is_final) == ("inbound", True)
+    assert set(last.split()) == {"bye"}
+    assert all(last.startswith(text) and not final for _, text, final in before)
+    assert (engine.asked[-1]["language"], engine.asked[-1]["prompt"]) == ("en", "bye, hello")
+
+
+async def test_bridged_legs_hear_each_other(shop: Shop, phone: Phone, second_phone: Phone) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    second_phone.manner = "answer"
+    other_id = await shop.dials(
+        second_phone.uri, transcription=True, transcription_config={"transcription_tracks": "outbound"}
+    )
+    other = await second_phone.next_call()
+    await shop.app.inbox.next("call.answered", call_control_id=other_id)
+    await shop.do(shop.client.calls.actions.bridge, other_id, call_control_id_to_bridge_with=call_id)
+    await shop.app.inbox.next("call.bridged", call_control_id=other_id)
+
+    other.say(tone(HELLO, seconds=1))
+    await call.play(tone(FINE, seconds=1))
+
+    assert await told(shop, "outbound", call_control_id=other_id) == "Fine fine."
+    await shop.do(shop.client.calls.actions.stop_transcription, other_id)
+    call.hang_up()
+    await shop.app.inbox.next("call.hangup", call_control_id=other_id)
+    assert [text for _, text, _ in texts(shop)] == ["Fine fine."]
