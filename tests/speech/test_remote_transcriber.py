@@ -1,6 +1,7 @@
 """A remote recognition engine is a real HTTP server here, which hears tones."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -35,7 +36,8 @@ def settings(url: str, **fields: object) -> RemoteTranscriberSettings:
 
 
 def recognizer(client: httpx.AsyncClient, url: str, **fields: object) -> RecognitionService:
-    return make_recognizer(RecognitionChoice(remote=settings(url, **fields)), client)
+    nowhere = Path("no-models-here")
+    return make_recognizer(RecognitionChoice(nowhere, remote=settings(url, **fields)), client)
 
 
 def answering(status: int, **fields: object) -> object:

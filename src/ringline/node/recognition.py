@@ -4,7 +4,7 @@ import httpx
 
 from ringline.core.clock import Clock
 from ringline.core.settings import Settings
-from ringline.speech.engines.recognition_choice import RecognitionChoice, make_recognizer
+from ringline.speech.engines.recognition_choice import RecognitionChoice, Vad, make_recognizer
 from ringline.speech.engines.remote_transcriber import RemoteTranscriberSettings
 from ringline.speech.recognition_service import RecognitionService
 
@@ -21,4 +21,5 @@ def make_recognition(settings: Settings, clock: Clock, client: httpx.AsyncClient
             one.remote_languages,
             one.remote_in_flight,
         )
-    return make_recognizer(RecognitionChoice(one.tracks, remote), client, clock)
+    choice = RecognitionChoice(settings.models_folder(), Vad(one.vad), one.tracks, one.workers, remote)
+    return make_recognizer(choice, client, clock)
