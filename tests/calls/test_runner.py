@@ -118,8 +118,8 @@ class Doors:
     def tell_digit(self, stream: str, digit: str, at: datetime) -> None:
         self._note("tell_digit")
 
-    def lacking(self, options: TranscriptionOptions) -> str:
-        return ""
+    def require(self, options: TranscriptionOptions) -> None:
+        """Everything can be heard."""
 
     async def commit(
         self, leg: Leg, at: Instant, entries: Sequence[AnyBody], events: Sequence[Payload]

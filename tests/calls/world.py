@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from ringline.calls import errors
 from ringline.calls import leg as core
 from ringline.calls.commands import Command, CommandResult
 from ringline.calls.context import Context
@@ -15,7 +16,7 @@ from ringline.calls.inputs import (
     MediaClosed,
     TimerFired,
 )
-from ringline.calls.options import DialTarget, WebhookOptions
+from ringline.calls.options import DialTarget, TranscriptionOptions, WebhookOptions
 from ringline.calls.state import Application, Facts, Instant, JoinAsked, Leg, OnAnswer, RingGroup, State
 from ringline.core.ids import Ids
 from ringline.webhooks.payload import Payload
@@ -141,7 +142,11 @@ class World:
         return leg
 
     def _context(self) -> Context:
-        return Context(self.now, self.ids, self.legs.get, lambda options: self.lacking)
+        return Context(self.now, self.ids, self.legs.get, self._require_recognizer)
+
+    def _require_recognizer(self, options: TranscriptionOptions) -> None:
+        if self.lacking:
+            raise errors.cannot_transcribe(self.lacking)
 
     def _carry_out(self, leg: Leg, effects: list[Effect]) -> None:
         for effect in effects:

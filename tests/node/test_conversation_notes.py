@@ -164,18 +164,41 @@ async def test_both_sides_transcripts_land_in_order(notes: ConversationNotes, le
     ]
 
 
+def ours(text: str, *, length_ms: int = 0, lag_ms: int = 0) -> SpeechResult:
+    return SpeechResult(text, final=True, track="outbound", length_ms=length_ms, lag_ms=lag_ms)
+
+
 async def test_a_text_is_not_written_twice_by_its_own_transcript(
     notes: ConversationNotes, leg: Leg, store: Store
 ) -> None:
-    echo = SpeechResult("hello there", final=True, track="outbound")
-    playout = Playout("p", "speak", Utterance("Hello there", "voice"))
-    leg.playouts.append(playout)
-    await notes.commit(leg, at(1), [PlayoutStarted("p", "speak"), echo], [])
-    await notes.commit(leg, at(2), [PlayoutEnded("p", 900, "completed")], [])
-    await notes.commit(leg, at(3), [echo, SpeechResult("Hi", final=True)], [])
-    await notes.commit(leg, at(9), [SpeechResult("a colleague", final=True, track="outbound")], [])
+    leg.playouts.append(Playout("p", "speak", Utterance("Hello there", "voice")))
+    await notes.commit(leg, at(1), [PlayoutStarted("p", "speak")], [])
+    await notes.commit(leg, at(2), [ours("hello", length_ms=700, lag_ms=300)], [])
+    await notes.commit(leg, at(3), [PlayoutEnded("p", 1900, "completed")], [])
+    leg.playouts.clear()
+    await notes.commit(leg, at(12), [ours("there", length_ms=900, lag_ms=9100), ours("no time is known")], [])
     await notes.settle()
-    assert await said(store) == [("assistant", "Hello there"), ("user", "Hi"), ("assistant", "a colleague")]
+    assert await said(store) == [("assistant", "Hello there"), ("assistant", "no time is known")]
+
+
+async def test_a_colleague_is_written_although_a_text_was_spoken_just_before(
+    notes: ConversationNotes, leg: Leg, store: Store
+) -> None:
+    await speaks(notes, leg, "One moment please")  # from 2 s to 4 s
+    heard = [
+        ours("please", length_ms=800, lag_ms=900),  # from 3.3 s to 4.1 s
+        SpeechResult("Thanks", final=True, length_ms=400, lag_ms=100),
+        ours("Hello, this is Bob", length_ms=800, lag_ms=100),  # from 4.1 s to 4.9 s
+    ]
+    await notes.commit(leg, at(5), heard, [])
+    await notes.settle()
+    assert await said(store) == [
+        ("assistant", "One moment please"),
+        ("user", "Thanks"),
+        ("assistant", "Hello, this is Bob"),
+    ]
+    *_, thanks, bob = await store.read(conversations.transcript, "ann")
+    assert (thanks.sent_at, bob.sent_at) == (at(4.5).utc, at(4.1).utc)
 
 
 async def test_a_call_without_a_conversation_leaves_nothing(

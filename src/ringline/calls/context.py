@@ -10,11 +10,11 @@ from ringline.core.ids import Ids
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The moment, the source of identifiers, a look at the other legs of this node, and what it lacks."""
+    """The moment, the source of identifiers, a look at the other legs of this node, and at what it lacks."""
 
     now: Instant
     ids: Ids
     find: Callable[[str], Leg | None]
     """A leg by call control id; to be read only."""
-    cannot_transcribe: Callable[[TranscriptionOptions], str]
-    """Why this node cannot transcribe so, and what to do about it; empty when it can."""
+    require_recognizer: Callable[[TranscriptionOptions], None]
+    """Raises `ApiError` when this node cannot transcribe so, or not now."""

@@ -86,6 +86,11 @@ def cannot_transcribe(lacking: str) -> ApiError:
     return refusal("10038", "Feature not permitted", lacking)
 
 
+def recognizer_busy(detail: str) -> ApiError:
+    """10037: the recognizer listens to as many tracks as it can."""
+    return ApiError(503, Problem("10037", "Service unavailable", detail), retry_after=5)
+
+
 def no_capacity() -> ApiError:
     """10037: every call slot or RTP port is taken."""
     return ApiError(

@@ -102,7 +102,7 @@ def answer(leg: Leg, command: Answer, context: Context) -> Done:
     if leg.accepted or leg.state is State.ANSWERED:
         raise errors.bad_request("This call has been answered already.")
     if command.transcription:
-        transcription.require_possible(command.transcription, context)
+        context.require_recognizer(command.transcription)
     leg.accepted = True
     if command.webhooks:
         leg.webhooks = command.webhooks

@@ -110,8 +110,8 @@ class Streams(Protocol):
 class Transcribers(Protocol):
     """Recognizers that listen to legs."""
 
-    def lacking(self, options: TranscriptionOptions) -> str:
-        """Why nobody can listen so, and what to do about it; empty when somebody can."""
+    def require(self, options: TranscriptionOptions) -> None:
+        """Raise `ApiError` 10038 when nobody can listen so, 10037 when everybody does already."""
 
     def start(self, leg: Leg, transcription: str, options: TranscriptionOptions) -> None:
         """Listen; `TranscriptionUp` or `TranscriptionFailed` comes back, then `TranscriptHeard`."""

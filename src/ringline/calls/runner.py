@@ -139,11 +139,9 @@ class Runner:
         if self.alive + count > self._limit:
             raise errors.no_capacity()
 
-    def require_transcription(self, options: TranscriptionOptions) -> None:
-        """Raise 10038 when this node cannot transcribe so."""
-        lacking = self._ports.transcribers.lacking(options)
-        if lacking:
-            raise errors.cannot_transcribe(lacking)
+    def require_recognizer(self, options: TranscriptionOptions) -> None:
+        """Raise `ApiError` when this node cannot transcribe so, or not now."""
+        self._ports.transcribers.require(options)
 
     def begin(self, leg: Leg, dial: Command | None = None) -> "asyncio.Future[CommandResult]":
         """Take a new leg in, with the command that made it.
@@ -234,7 +232,7 @@ class Runner:
     def _decide(self, desk: Desk, mail: Mail) -> tuple[CommandResult, list[Effect], list[AnyBody]]:
         leg = desk.leg
         before = leg.state
-        context = Context(mail.at, self._ids, self.find, self._ports.transcribers.lacking)
+        context = Context(mail.at, self._ids, self.find, self.require_recognizer)
         result = CommandResult()
         entries: list[AnyBody]
         if isinstance(mail.what, Command):

@@ -74,7 +74,7 @@ class CallService:
             )
         link = self._link(account_id, dial)
         if dial.transcription:
-            self._runner.require_transcription(dial.transcription)
+            self._runner.require_recognizer(dial.transcription)
         self._runner.reserve(len(dial.targets))
         self._check_channels(application, len(dial.targets))
         legs = self._legs(dial, application, link)

@@ -30,7 +30,7 @@ def start(leg: Leg, command: TranscriptionStart, context: Context) -> Done:
         raise errors.already_transcribing()
     if _has_timed_recording(leg):
         raise errors.timed_recording_while_transcribing()
-    require_possible(command.options, context)
+    context.require_recognizer(command.options)
     return CommandResult(), begin(leg, command.options, context)
 
 
@@ -40,13 +40,6 @@ def stop(leg: Leg, _command: TranscriptionStop, _context: Context) -> Done:
     if _has_timed_recording(leg):
         raise errors.transcription_needed()
     return CommandResult(), end_all(leg)
-
-
-def require_possible(options: TranscriptionOptions, context: Context) -> None:
-    """Raise 10038, with what to do about it, when this node cannot transcribe so."""
-    lacking = context.cannot_transcribe(options)
-    if lacking:
-        raise errors.cannot_transcribe(lacking)
 
 
 def begin(leg: Leg, options: TranscriptionOptions, context: Context) -> list[Effect]:

@@ -8,7 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from ringline.calls.options import Utterance
 from ringline.calls.ports import Ledger
 from ringline.calls.state import Instant, Leg
 from ringline.core import log
-from ringline.core.clock import SECOND, Clock
+from ringline.core.clock import MILLISECOND, Clock
 from ringline.speech import ssml
 from ringline.store import conversations
 from ringline.store.conversations import Message
@@ -28,8 +29,8 @@ from ringline.webhooks.payload import Payload
 MOST_WAITING = 1_000
 """Messages that wait to be written; more are dropped and counted in the log: calls come first."""
 
-ECHO_NS = 3 * SECOND
-"""How long after a spoken text its own transcript may still come."""
+TEXTS_REMEMBERED = 16
+"""Spoken texts of a leg whose own transcripts may still come: a recognizer takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,37 @@ class _Note:
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a recognizer heard, in the time it was said; monotonic, never of no length."""
+
+    began_ns: int
+    ended_ns: int
+    sent_at: datetime
+
+    @classmethod
+    def of(cls, result: SpeechResult, known: Instant) -> Self:
+        """Words that were known at a moment."""
+        ended_ns = known.ns - result.lag_ms * MILLISECOND
+        length_ms = max(1, result.length_ms)
+        said_ms = result.lag_ms + result.length_ms
+        return cls(ended_ns - length_ms * MILLISECOND, ended_ns, known.utc - timedelta(milliseconds=said_ms))
+
+
 @dataclass(slots=True)
 class _Speech:
     """Texts of a leg from their command to their end."""
 
     texts: dict[str, str] = field(default_factory=dict)
-    began: dict[str, datetime] = field(default_factory=dict)
-    last_ended_ns: int | None = None
+    began: dict[str, Instant] = field(default_factory=dict)
+    said: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=TEXTS_REMEMBERED))
+    """When texts were heard, from and to; monotonic."""
 
-    def covers(self, at_ns: int) -> bool:
-        """Whether what is heard from us now is one of our texts."""
-        ended = self.last_ended_ns
-        return bool(self.began) or (ended is not None and at_ns - ended < ECHO_NS)
+    def covers(self, words: _Words) -> bool:
+        """Whether most of what was heard from us was one of our texts."""
+        own = [*self.said, *((began.ns, words.ended_ns) for began in self.began.values())]
+        common = sum(max(0, min(words.ended_ns, end) - max(words.began_ns, begin)) for begin, end in own)
+        return 2 * common >= words.ended_ns - words.began_ns
 
 
 class ConversationNotes:
@@ -99,13 +119,15 @@ class ConversationNotes:
         speech = self._speech.get(leg.id)
         match entry:
             case PlayoutStarted(playout=playout) if speech and playout in speech.texts:
-                speech.began.setdefault(playout, at.utc)
+                speech.began.setdefault(playout, at)
             case PlayoutEnded(playout=playout, played_ms=played, reason=reason) if speech:
                 return self._spoken(speech, at, playout, played, whole=reason == "completed")
-            case SpeechResult(text=text, final=True, track="inbound") if text:
-                return Message(role="user", content=text, sent_at=at.utc)
-            case SpeechResult(text=text, final=True) if text and not (speech and speech.covers(at.ns)):
-                return Message(role="assistant", content=text, sent_at=at.utc)
+            case SpeechResult(text=text, final=True) if text:
+                words = _Words.of(entry, at)
+                if entry.track == "inbound":
+                    return Message(role="user", content=text, sent_at=words.sent_at)
+                if not (speech and speech.covers(words)):
+                    return Message(role="assistant", content=text, sent_at=words.sent_at)
             case _:
                 pass
         return None
@@ -116,9 +138,9 @@ class ConversationNotes:
         text, began = speech.texts.pop(playout, None), speech.began.pop(playout, None)
         if text is None or began is None:
             return None
-        speech.last_ended_ns = at.ns
+        speech.said.append((began.ns, at.ns))
         told = {"played_ms": played_ms, "interrupted": not whole}
-        return Message(role="assistant", content=text, sent_at=began, metadata=told)
+        return Message(role="assistant", content=text, sent_at=began.utc, metadata=told)
 
     def _note(self, note: _Note) -> None:
         if len(self._waiting) >= MOST_WAITING:

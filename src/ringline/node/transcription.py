@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from ringline.calls import errors
 from ringline.calls.inputs import (
     Input,
     TranscriptHeard,
@@ -22,11 +23,12 @@ from ringline.media.tapping import Tap, TapFrame
 from ringline.node.transcripts import listening_of, plain
 from ringline.speech.recognition import (
     RATE,
+    Listening,
     Recognition,
     RecognitionUnavailable,
     Transcript,
 )
-from ringline.speech.recognition_service import CONFIGURE, RecognitionService
+from ringline.speech.recognition_service import CONFIGURE, FEWER, RecognitionService
 from ringline.timeline.entries import AnyBody
 
 FRAME_MS = 20
@@ -111,9 +113,13 @@ class LiveTranscribers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = log.get("transcription")
 
-    def lacking(self, options: TranscriptionOptions) -> str:
-        """Why nobody can listen so, and what to do about it; empty when somebody can."""
-        return "" if self._recognizer.ready() else f"No speech recognition is available here. {CONFIGURE}."
+    def require(self, options: TranscriptionOptions) -> None:
+        """Raise `ApiError` 10038 when nobody can listen so, 10037 when everybody does already."""
+        if not self._recognizer.ready():
+            raise errors.cannot_transcribe(f"No speech recognition is available here. {CONFIGURE}.")
+        status = self._recognizer.status()
+        if status.listening + len(options.tracks) > status.tracks:
+            raise errors.recognizer_busy(f"{status.listening} tracks are listened to already. {FEWER}.")
 
     def start(self, leg: Leg, transcription: str, options: TranscriptionOptions) -> None:
         """Begin to listen; what is said while the recognizer loads waits in the tap."""
@@ -184,7 +190,7 @@ class LiveTranscribers:
         listening = listening_of(running.options)
         for ear in running.ears:
             try:
-                ear.recognition = await self._recognizer.open(
+                ear.recognition = await self._listener(
                     listening, partial(self._words, running, ear), partial(self._broken, running)
                 )
             except RecognitionUnavailable as error:
@@ -196,6 +202,17 @@ class LiveTranscribers:
         running.waiting.clear()
         self._post(running.call, TranscriptionUp(running.id))
         running.tap.set_wakeup(lambda: self._take(running))
+
+    async def _listener(
+        self, listening: Listening, on_words: Callable[[Transcript], None], on_failure: Callable[[str], None]
+    ) -> Recognition:
+        """One that listens. A model that is not here means the usual one (spec voice-api §5.4)."""
+        try:
+            return await self._recognizer.open(listening, on_words, on_failure)
+        except RecognitionUnavailable:
+            if listening.model is None:
+                raise
+            return await self._recognizer.open(replace(listening, model=None), on_words, on_failure)
 
     def _take(self, running: _Running) -> None:
         frames = running.tap.drain()

@@ -20,6 +20,7 @@ def listening_of(options: TranscriptionOptions) -> Listening:
     silence = usual.silence_ms if options.silence_ms is None else options.silence_ms
     return Listening(
         language=AUTO_DETECT if options.language.lower() in SEVERAL else options.language,
+        model=options.model,
         interim=options.interim,
         hints=options.hints,
         silence_ms=max(silence, SHORTEST_SILENCE_MS),
