@@ -81,8 +81,8 @@ def test_the_page_shows_what_happened() -> None:
     lanes, ladder = drawings(text)
     names = [one.text for one in lanes.iter("text") if one.get("class") == "lane"]
     assert names == [
-        *("state", "commands", "SIP", "webhooks", "bridge", "playout", "far end", "speech", "DTMF"),
-        *("streams", "frames", "recording"),
+        *("state", "commands", "SIP", "webhooks", "bridge", "playout", "far end", "recognizer"),
+        *("speech", "DTMF", "streams", "frames", "recording"),
     ]
     assert len([one for one in lanes.iter("path") if "wave" in (one.get("class") or "")]) == 2
     assert len(list(ladder.iter("g"))) == 4
@@ -123,6 +123,8 @@ def bodies_with(text: str) -> list[AnyBody]:
         e.RecordingStarted(text, text, text),
         e.RecordingFailed(text, text),
         e.SpeechResult(text, True),
+        e.TranscriptionStarted(text, text, text, ("inbound",)),
+        e.TranscriptionFailed(text, text),
         e.StreamOpened(text, text, text, text),
         e.StreamControl(text, "in", text, text),
         e.StreamFailed(text, text),

@@ -42,6 +42,24 @@ def test_a_bridge_is_not_called_by_an_id() -> None:
     assert ">v3:long-and-random</text>" not in drawn
 
 
+def test_words_are_drawn_while_they_were_said() -> None:
+    said = e.SpeechResult("my name is Ann", True, length_ms=1000, lag_ms=500)
+    drawn = ElementTree.fromstring(
+        page(
+            entries(e.StateChanged("answered"), e.StateChanged("answered"), e.StateChanged("answered"), said)
+        )
+        .partition("<section>")[2]
+        .partition("<h2>Timeline</h2>")[2]
+        .partition("</section>")[0]
+    )
+    (words,) = [one for one in drawn.iter("g") if one.get("class") == "speech"]
+    assert "known 500 ms after" in (words.findtext("title") or "")
+    (bar,) = words.iter("rect")
+    one_second = float(bar.get("width") or 0)
+    (state, *_) = [one for one in drawn.iter("g") if (one.get("class") or "").startswith("state")]
+    assert one_second == pytest.approx(float(next(state.iter("rect")).get("width") or 0), abs=0.2)
+
+
 @pytest.mark.parametrize("seconds", [2, 10, 20, 20.01, 59.9, 61, 600])
 def test_no_time_on_the_axis_is_cut_at_the_edge(seconds: float) -> None:
     scale = svg.Scale(START, START + timedelta(seconds=seconds))

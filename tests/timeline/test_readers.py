@@ -141,6 +141,22 @@ def test_spans_that_nobody_closed_stay_open() -> None:
     assert readers.bridges(entries)[0].ended_at is None
 
 
+def test_words_stand_where_they_were_said() -> None:
+    (span,) = readers.transcriptions(WHOLE)
+    assert (span.label, span.started_at, span.ended_at, span.outcome) == ("Google", at(2702), at(4001), "")
+    (words,) = [one for one in WHOLE if isinstance(one.body, e.SpeechResult)]
+    assert words.at == at(3100)
+    assert readers.said(words) == (at(2100), at(2700))
+    assert readers.said(WHOLE[0]) == (at(0), at(0))
+
+
+def test_a_recognizer_that_broke_says_why() -> None:
+    entries = story((0, e.TranscriptionStarted("a", "B")), (9, e.TranscriptionFailed("a", "no memory")))
+    assert [(span.ended_at, span.outcome) for span in readers.transcriptions(entries)] == [
+        (at(9), "no memory")
+    ]
+
+
 def test_talk_ends_with_the_leg() -> None:
     entries = story((0, e.TalkSpurt(True)), (9, e.Ended("x", "y", "200")))
     assert [span.ended_at for span in readers.talk(entries)] == [at(9)]

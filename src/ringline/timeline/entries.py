@@ -176,7 +176,6 @@ class TranscriptionStarted(Body, frozen=True, tag="transcription_started"):
 class TranscriptionStopped(Body, frozen=True, tag="transcription_stopped"):
     """It has told its last words."""
 
-    shows: ClassVar[str] = "transcription_id"
     transcription_id: str
 
 

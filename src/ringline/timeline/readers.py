@@ -22,12 +22,16 @@ from ringline.timeline.entries import (
     RecordingSaved,
     RecordingStarted,
     SipMessage,
+    SpeechResult,
     StateChanged,
     StatsRow,
     StreamClosed,
     StreamFailed,
     StreamOpened,
     TalkSpurt,
+    TranscriptionFailed,
+    TranscriptionStarted,
+    TranscriptionStopped,
     Unbridged,
     WebhookAttempted,
     WebhookQueued,
@@ -126,6 +130,21 @@ def recordings(entries: Iterable[Entry]) -> list[Span]:
 def streams(entries: Iterable[Entry]) -> list[Span]:
     """Media streams."""
     return _spans(entries, StreamOpened, (StreamClosed, StreamFailed), "stream_id")
+
+
+def transcriptions(entries: Iterable[Entry]) -> list[Span]:
+    """When a recognizer listened."""
+    return _spans(
+        entries, TranscriptionStarted, (TranscriptionStopped, TranscriptionFailed), "transcription_id"
+    )
+
+
+def said(entry: Entry) -> tuple[datetime, datetime]:
+    """When the words of a speech result were said, from and to; the moment it came for any other entry."""
+    if not isinstance(entry.body, SpeechResult):
+        return entry.at, entry.at
+    end = entry.at - timedelta(milliseconds=entry.body.lag_ms)
+    return end - timedelta(milliseconds=entry.body.length_ms), end
 
 
 def bridges(entries: Iterable[Entry]) -> list[Span]:

@@ -94,7 +94,8 @@ def _lanes(entries: Sequence[Entry], scale: Scale, peaks: Peaks) -> list[Lane]:
             tuple(_bar(span, scale, "play", label=_file(span.label)) for span in readers.playouts(entries)),
         ),
         Lane("far end", tuple(_bar(span, scale, "talk", label="") for span in readers.talk(entries))),
-        Lane("speech", _ticks(entries, SpeechResult, "speech")),
+        Lane("recognizer", tuple(_bar(span, scale, "stream") for span in readers.transcriptions(entries))),
+        Lane("speech", tuple(_words(entry) for entry in entries if isinstance(entry.body, SpeechResult))),
         Lane("DTMF", _ticks(entries, (DtmfReceived, DtmfSent), "dtmf")),
         Lane("streams", tuple(_bar(span, scale, "stream") for span in readers.streams(entries))),
         Lane("frames", _ticks(entries, StreamControl, "frame")),
@@ -127,6 +128,11 @@ def _ticks(entries: Sequence[Entry], kinds: type | tuple[type, ...], style: str)
         for entry in entries
         if isinstance(entry.body, kinds)
     )
+
+
+def _words(entry: Entry) -> Mark:
+    begin, end = readers.said(entry)
+    return Mark(begin, end if end > begin else None, _tick_label(entry), "speech", describe(entry.body))
 
 
 def _tick_label(entry: Entry) -> str:

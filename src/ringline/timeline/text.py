@@ -19,6 +19,9 @@ from ringline.timeline.entries import (
     StreamOpened,
     TalkSpurt,
     TimerSet,
+    TranscriptionFailed,
+    TranscriptionStarted,
+    TranscriptionStopped,
     WebhookAttempted,
 )
 from ringline.timeline.readers import Summary, by_leg, since, summary
@@ -58,7 +61,14 @@ def describe(body: AnyBody) -> str:
         case TalkSpurt():
             return f"talk      {'begins' if body.speaking else 'ends'}"
         case SpeechResult():
-            return f"speech    {body.track}{'' if body.final else ' (interim)'}: {body.text}"
+            known = f" (known {body.lag_ms} ms after)" if body.lag_ms else ""
+            return f"speech    {body.track}{'' if body.final else ' (interim)'}: {body.text}{known}"
+        case TranscriptionStarted():
+            return f"listen    {' and '.join(body.tracks)} for {body.engine} in {body.language}"
+        case TranscriptionStopped():
+            return "listen    ends"
+        case TranscriptionFailed():
+            return f"listen    fails: {body.reason}"
         case MediaStats():
             lost, received = sum(row.lost for row in body.rows), sum(row.received for row in body.rows)
             return f"stats     {len(body.rows)} s, {received} packets in, {lost} lost"
