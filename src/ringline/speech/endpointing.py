@@ -23,7 +23,7 @@ class Rules:
 
     `onset` windows in a row at `begins` or above begin one, `silence_ms` below `goes_on` end it. It is given
     `before_ms` of what came before and `after_ms` of the silence behind. At `longest_ms` it is cut at the
-    quietest place of its second half. An unfinished one is worth a look every `interim_ms`.
+    quietest place of its second half. One that goes on is worth a look every `interim_ms`.
     """
 
     silence_ms: int = 500
@@ -134,7 +134,7 @@ class Endpointer:
             return (self._end(self._spoken + self._after),)
         if self._next - self._first >= self._longest:
             return (self._cut(),)
-        if self._next >= self._due:
+        if self._spoken == self._next >= self._due:
             self._due = self._next + self._every
             return (InterimDue(Span(self._first, self._next)),)
         return ()

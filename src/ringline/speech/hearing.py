@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ringline.core.clock import Clock
+from ringline.core.clock import SECOND, Clock
 from ringline.speech.agreement import StablePrefix
 from ringline.speech.endpointing import WINDOW_MS, Ended, Endpointer, InterimDue, Move, Rules, Span, State
 from ringline.speech.recognition import (
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 MOST_BEHIND = 4
 """Utterances of one track that wait for an engine; then the oldest is given up."""
 FAILURES = 3
-"""Utterances in a row that no engine could hear, after which the track is given up."""
+GIVE_UP_NS = 30 * SECOND
+"""A track is given up when so many utterances in a row failed over so long a time: engines are restarted."""
 STALLED_MS = 300
 """Beyond the silence that ends an utterance: a track that delivers nothing for so long is silent."""
 INTERIM_SHARE = 3
@@ -83,7 +84,9 @@ class Hearing:
         self._asking: asyncio.Task[Heard] | None = None
         self._prefix = StablePrefix()
         self._next_interim_ns = 0
+        self._stood_in_ms = 0
         self._failures = 0
+        self._failing_since_ns = 0
         self.lost = 0
         """Utterances that were not written down."""
         self._closing = False
@@ -101,13 +104,17 @@ class Hearing:
     def hear(self, pcm: bytes) -> None:
         """See `Recognition`; nothing happens after the end."""
         if not self._closing:
+            self._stood_in_ms = 0
             self._tape.hear(pcm)
             self._wake()
 
     def missed(self, ms: int) -> None:
         """See `Recognition`."""
         if not self._closing:
-            self._tape.missed(ms)
+            # Silence that stood in while nothing came is part of the hole that is told of afterwards.
+            known = min(ms, self._stood_in_ms)
+            self._stood_in_ms -= known
+            self._tape.missed(ms - known)
             self._wake()
 
     async def close(self) -> None:
@@ -115,7 +122,9 @@ class Hearing:
         self._closing = True
         self._more.set()
         try:
-            await asyncio.wait((self._listener, self._writer), timeout=CLOSE_WITHIN_S)
+            _, late = await asyncio.wait((self._listener, self._writer), timeout=CLOSE_WITHIN_S)
+            if late:
+                self._lose("the engines are too slow")
         finally:
             self._end()
 
@@ -144,6 +153,7 @@ class Hearing:
             async with asyncio.timeout(patience):
                 await self._more.wait()
         except TimeoutError:
+            self._stood_in_ms += self._listening.silence_ms + STALLED_MS
             self._tape.missed(self._listening.silence_ms + STALLED_MS)
 
     async def _step(self, pcm: bytes) -> None:
@@ -181,8 +191,9 @@ class Hearing:
         )
 
     def _utterance(self, span: Span) -> _Utterance:
-        place = self._tape.place_ms(span.first)
-        return _Utterance(self._tape.cut(span), place, self._tape.place_ms(span.end - 1) + WINDOW_MS)
+        # Counted from the end: a hole may lie in the silence that comes before the first word.
+        ended_ms = self._tape.place_ms(span.end - 1) + WINDOW_MS
+        return _Utterance(self._tape.cut(span), ended_ms - (span.end - span.first) * WINDOW_MS, ended_ms)
 
     # ------------------------------------------------------------------ from utterances to texts
 
@@ -203,11 +214,12 @@ class Hearing:
         self._prefix = StablePrefix()
         try:
             heard = await self._engines.transcribe(self._passage(utterance, is_final=True))
-        except (RecognitionUnavailable, Busy) as error:
+        except Busy as error:
             self._lose(str(error))
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self._fail(str(error))
+            return
+        except RecognitionUnavailable as error:
+            self._lose(str(error))
+            self._count_failure(str(error))
             return
         self._failures = 0
         if text := heard.text.strip():
@@ -249,6 +261,14 @@ class Hearing:
     def _lose(self, why: str) -> None:
         self.lost += 1
         log.warning("an utterance was not written down: %s", why)
+
+    def _count_failure(self, why: str) -> None:
+        now = self._clock.now_ns()
+        if not self._failures:
+            self._failing_since_ns = now
+        self._failures += 1
+        if self._failures >= FAILURES and now - self._failing_since_ns >= GIVE_UP_NS:
+            self._fail(why)
 
     def _look_after(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:

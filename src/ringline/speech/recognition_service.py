@@ -1,5 +1,6 @@
 """The recognizer of a node: picks engines, bounds the tracks heard at once, counts what was heard."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,10 +60,8 @@ class RecognitionService:
 
     async def stop(self) -> None:
         """Close every recognition, then end every engine."""
-        for hearing in tuple(self._hearings):
-            await hearing.close()
-        for transcriber in self._transcribers:
-            await transcriber.stop()
+        await asyncio.gather(*(hearing.close() for hearing in self._hearings))
+        await asyncio.gather(*(transcriber.stop() for transcriber in self._transcribers))
         await self._detection.stop()
 
     def ready(self) -> bool:

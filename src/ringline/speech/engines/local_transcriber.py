@@ -17,6 +17,8 @@ NAME = "moonshine"
 QUICK, GOOD = "moonshine-tiny-en", "moonshine-base-en"
 LANGUAGE = "en"
 ADVICE = "Run `ringline doctor`; the server's log has the child's last words"
+LEAST_CONFIDENCE = 0.35
+"""Below it the text is what the quick model makes of noise: mostly "you" or "the"."""
 NICENESS = 5  # words may come a little later; the packets of running calls may not
 
 
@@ -75,7 +77,7 @@ class MoonshineTranscriber:
                 answer = await self._call(payload, priority)
         except (WorkerFailed, ProtocolError) as error:
             raise RecognitionUnavailable(str(error), ADVICE) from error
-        return Heard(answer.text, answer.confidence)
+        return Heard(answer.text if answer.confidence >= LEAST_CONFIDENCE else "", answer.confidence)
 
     async def _call(self, payload: bytes, priority: Priority) -> HeardAnswer:
         return read_answer(await self.worker.call(payload, priority, self._patience))

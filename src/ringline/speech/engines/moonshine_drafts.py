@@ -12,8 +12,8 @@ from typing import Protocol
 
 from ringline.speech.engines.moonshine_files import BEGIN, END
 
-AHEAD = 4
-"""How far behind a difference the draft is searched for the place where it agrees again."""
+NEAR = 4
+"""How far around a difference the draft is searched for the place where it agrees again."""
 
 
 class Decoder(Protocol):
@@ -43,9 +43,9 @@ def decode(
     """Write at most `longest` tokens; an empty draft is plain greedy decoding."""
     tokens: list[int] = []
     sure: list[float] = []
-    last, guess, passes = BEGIN, list(draft), 0
+    last, place, passes = BEGIN, 0, 0
     while len(tokens) < longest and not cancelled():
-        guess = guess[: longest - len(tokens)]
+        guess = draft[place : place + longest - len(tokens) - 1]
         passes += 1
         agreed = 0
         for token, log_probability in decoder.feed([last, *guess]):
@@ -58,13 +58,15 @@ def decode(
                 break
             agreed += 1
         decoder.keep(len(tokens))
-        guess = _rest(guess, agreed, last)
-    return Written(tokens[:longest], sure[:longest], passes)
+        place = _behind(last, draft, place + agreed)
+    return Written(tokens, sure, passes)
 
 
-def _rest(draft: list[int], differs: int, token: int) -> list[int]:
-    """What of a draft may follow a token that differs from it: behind that token, or behind the wrong one."""
-    for at in range(differs + 1, min(differs + AHEAD, len(draft))):
-        if draft[at] == token:
-            return draft[at + 1 :]
-    return draft[differs + 1 :]
+def _behind(token: int, draft: Sequence[int], differs: int) -> int:
+    """Where a draft goes on that has another token at a place: behind that token where it is near.
+
+    Further on, words were heard that were not said; further back, words were not heard. Nowhere: one word was
+    heard as another.
+    """
+    near = (*range(differs + 1, differs + NEAR), *range(differs - 1, differs - NEAR, -1))
+    return next((at for at in near if 0 <= at < len(draft) and draft[at] == token), differs) + 1

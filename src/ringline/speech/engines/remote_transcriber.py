@@ -94,11 +94,20 @@ class RemoteTranscriber:
         async with self._places:
             try:
                 async with asyncio.timeout(self._settings.answer_within):
-                    text = await self._ask(passage)
+                    text = await self._ask_twice(passage)
             except (httpx.HTTPError, httpx.InvalidURL, ProtocolError, TimeoutError) as error:
                 raise self._failure(f"{type(error).__name__} {error}".strip()) from error
         self._failed_ns = None
         return Heard(text)
+
+    async def _ask_twice(self, passage: Passage) -> str:
+        """Once more where the connection broke: the engine may have closed it just when it was used again."""
+        try:
+            return await self._ask(passage)
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            return await self._ask(passage)
 
     async def _ask(self, passage: Passage) -> str:
         settings = self._settings
