@@ -1,15 +1,20 @@
 import asyncio
+import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from ringline.api.ai_errors import refusal
 from ringline.core.clock import SystemClock
 from ringline.core.ids import Ids
 from ringline.core.settings import load
+from ringline.inference import service
+from ringline.inference.cards import ModelCard
 from ringline.inference.chat import (
     ChatRequest,
     Choice,
@@ -23,6 +28,7 @@ from ringline.inference.chat import (
     Usage,
 )
 from ringline.inference.errors import EngineFailed, EngineRefused, GuideBroken, UnknownModel, Unsupported
+from ringline.inference.guided.plan import Plan, plan
 from ringline.inference.registry import load_registry
 from ringline.inference.service import Inference
 from ringline.node.inference import make_inference
@@ -311,3 +317,31 @@ async def test_an_adapter_needs_a_base_of_ours(room: Room, engine: ScriptedEngin
     await inference.find("scripted", "")
     with pytest.raises(Unsupported):
         inference.add_adapter("x", "scripted", Path("x.gguf"))
+
+
+async def test_a_large_guide_is_put_to_the_model_beside_the_loop(
+    room: Room, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def noted(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
+        threads.append(threading.get_ident())
+        return plan(request, card, ids)
+
+    monkeypatch.setattr(service, "plan", noted)
+    engine.otherwise = saying("{", "}")
+    made = room(engine.url, upstream_dialect="llama.cpp")
+    for size in (10, 2_000):
+        guide = JsonSchema(json.dumps({"type": "object", "description": "x" * size}))
+        assert (await made.complete(replace(ASKED, guide=guide))).choices[0].message.text() == "{}"
+    small, large = threads
+    assert small == threading.get_ident() != large
+
+
+async def test_a_hostile_guide_is_refused_and_its_limit_named(room: Room, engine: ScriptedEngine) -> None:
+    parts = [{"type": "number", "minimum": -number - 0.12345, "maximum": number} for number in range(1_500)]
+    guide = JsonSchema(json.dumps({"anyOf": parts}))
+    with pytest.raises(Unsupported, match="a grammar of more than 20000 elements") as refused:
+        await room(engine.url, upstream_dialect="llama.cpp").complete(replace(ASKED, guide=guide))
+    assert refusal(refused.value).status == 422
+    assert engine.asked == []

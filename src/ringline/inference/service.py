@@ -15,7 +15,7 @@ from ringline.inference.chat import ChatRequest, Completion, Delta, Usage
 from ringline.inference.collecting import Collector
 from ringline.inference.errors import EngineFailed, UnknownModel, Unsupported
 from ringline.inference.gate import Gate
-from ringline.inference.guided.plan import plan
+from ringline.inference.guided.plan import is_quick, plan
 from ringline.inference.llama import LlamaHouse, LlamaPlan
 from ringline.inference.openai_wire import Offered
 from ringline.inference.refusing import refuse_unable
@@ -173,7 +173,10 @@ class Inference:
         """
         until_ns = self._clock.now_ns() + round((request.deadline_s or self._queues.total_s) * SECOND)
         served = await self._find(request.model, request.account_id)
-        planned = plan(request, served.card, self._ids)
+        if is_quick(request):
+            planned = plan(request, served.card, self._ids)
+        else:
+            planned = await asyncio.to_thread(plan, request, served.card, self._ids)
         refuse_unable(planned.request, served.card)
         asked, reader = _within_limits(planned.request, served.card), planned.reader()
         usage: Usage | None = None

@@ -13,6 +13,7 @@ from ringline.inference.guided import gbnf, regex, schema
 from ringline.inference.guided.check import check_of
 from ringline.inference.guided.errors import NotExpressible
 from ringline.inference.guided.plan import grammar_of
+from ringline.inference.guided.work import Work
 from tests.inference.guided import cases
 from tests.inference.guided.language import accepts, made
 
@@ -25,7 +26,7 @@ def test_every_text_of_a_schemas_grammar_is_valid() -> None:
     for seed in SEEDS:
         rng = random.Random(seed)
         asked = cases.schema(rng)
-        grammar = schema.grammar_of(asked)
+        grammar = schema.grammar_of(asked, Work())
         assert gbnf.serialize(grammar).startswith("root ::= ")
         validator = jsonschema_rs.validator_for(asked, validate_formats=True)
         check = check_of(JsonSchema(json.dumps(asked)), "response_format")
@@ -43,7 +44,7 @@ def test_a_grammar_takes_what_its_schema_takes() -> None:
     for seed in SEEDS:
         rng = random.Random(seed)
         asked = cases.schema(rng)
-        grammar = schema.grammar_of(asked)
+        grammar = schema.grammar_of(asked, Work())
         check = check_of(JsonSchema(json.dumps(asked)), "response_format")
         text = made(grammar, rng)
         for _ in range(10):
@@ -65,7 +66,7 @@ def test_every_text_of_a_regexs_grammar_matches() -> None:
     for seed in SEEDS:
         rng = random.Random(seed)
         pattern = cases.regex(rng, 3)
-        grammar = grammar_of(Regex(pattern))
+        grammar = grammar_of(Regex(pattern), Work())
         check = check_of(Regex(pattern), "guided_regex")
         for _ in range(10):
             text = made(grammar, rng)
@@ -79,7 +80,7 @@ def test_a_choices_grammar_makes_the_choices_and_nothing_else() -> None:
     for seed in SEEDS:
         rng = random.Random(seed)
         options = cases.choices(rng)
-        grammar = grammar_of(Choice(options))
+        grammar = grammar_of(Choice(options), Work())
         assert all(accepts(grammar, option) for option in options)
         assert {made(grammar, rng) for _ in range(60)} <= set(options)
         assert not accepts(grammar, options[0] + "!")
@@ -123,7 +124,7 @@ def test_whatever_is_written_is_read_as_re2_reads_it_or_refused() -> None:
         except NotExpressible:
             continue
         read += 1
-        grammar = grammar_of(Regex(pattern))
+        grammar = grammar_of(Regex(pattern), Work())
         assert grammar.root == expression
         text = made(grammar, rng)
         assert compiled.fullmatch(text), (pattern, text)
@@ -132,7 +133,7 @@ def test_whatever_is_written_is_read_as_re2_reads_it_or_refused() -> None:
 
 def test_texts_that_begin_alike_share_their_beginning() -> None:
     options = ("value 1", "value 12", "value 2", "other", "a" * 200, *("b" * n for n in range(1, 200)))
-    grammar = grammar_of(Choice(options))
+    grammar = grammar_of(Choice(options), Work())
     assert all(accepts(grammar, option) for option in options)
     assert not any(accepts(grammar, other) for other in ("value ", "value 22", "b" * 200, "", "a"))
     assert gbnf.serialize(grammar).startswith('root ::= "value " ("1" ("" | "2") | "2") | "other" | ')

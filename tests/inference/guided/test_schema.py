@@ -5,6 +5,7 @@ import pytest
 from ringline.inference.guided import gbnf, schema
 from ringline.inference.guided.errors import NotExpressible
 from ringline.inference.guided.strict import fault_of
+from ringline.inference.guided.work import Work
 from tests.inference.guided.language import accepts
 
 pytestmark = pytest.mark.unit
@@ -86,7 +87,7 @@ EITHER: Any = {
     ],
 )
 def test_what_is_understood(asked: Any, valid: list[str], invalid: list[str]) -> None:
-    grammar = schema.grammar_of(asked)
+    grammar = schema.grammar_of(asked, Work())
     assert [text for text in valid if not accepts(grammar, text)] == []
     assert [text for text in invalid if accepts(grammar, text)] == []
 
@@ -123,13 +124,13 @@ def test_what_is_understood(asked: Any, valid: list[str], invalid: list[str]) ->
 )
 def test_what_is_refused_is_named_with_its_place(asked: Any, named: str) -> None:
     with pytest.raises(NotExpressible) as refusal:
-        schema.grammar_of(asked)
+        schema.grammar_of(asked, Work())
     assert named in refusal.value.what
 
 
 def test_keywords_that_ask_for_nothing_are_no_reason_to_refuse() -> None:
     asked = {"type": "array", "items": {"type": "null"}, "uniqueItems": False}
-    assert accepts(schema.grammar_of(asked), "[null,null]")
+    assert accepts(schema.grammar_of(asked, Work()), "[null,null]")
 
 
 def test_a_grammar_grows_with_its_schema_not_faster() -> None:
@@ -143,8 +144,8 @@ def test_a_grammar_grows_with_its_schema_not_faster() -> None:
         return inner
 
     wide = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(300)}}
-    assert len(gbnf.serialize(schema.grammar_of(wide))) < 60_000
-    small, large = (len(gbnf.serialize(schema.grammar_of(nested(depth)))) for depth in (3, 6))
+    assert len(gbnf.serialize(schema.grammar_of(wide, Work()))) < 60_000
+    small, large = (len(gbnf.serialize(schema.grammar_of(nested(depth), Work()))) for depth in (3, 6))
     assert large < small * 16
 
 
@@ -154,14 +155,14 @@ def test_deep_schemas_are_refused_not_followed(depth: int) -> None:
     for _ in range(depth):
         asked = {"type": "array", "items": asked}
     with pytest.raises(NotExpressible, match="nested more than"):
-        schema.grammar_of(asked)
+        schema.grammar_of(asked, Work())
 
 
 def test_a_reference_that_merges_itself_for_ever_is_refused() -> None:
     inner = {"$ref": "#/$defs/n", "description": "d", "required": ["a"]}
     asked = {"$defs": {"n": {"type": "object", "properties": {"a": inner}}}, "$ref": "#/$defs/n"}
     with pytest.raises(NotExpressible, match="nested more than"):
-        schema.grammar_of(asked)
+        schema.grammar_of(asked, Work())
 
 
 def nested(depth: int) -> Any:
@@ -206,8 +207,13 @@ def test_strict_mode(change: Any, named: str | None) -> None:
 
 def test_strict_mode_needs_no_stack() -> None:
     deep: Any = {"not": {}}
-    for _ in range(50_000):
+    for _ in range(10_000):
         deep = {"anyOf": [deep]}
     fault = fault_of(STRICT | {"$defs": {"a": deep}}) or ""
     assert fault.startswith("not at #/$defs/a/anyOf/0/anyOf/0/")
     assert len(fault) < 1000
+
+
+def test_strict_mode_does_not_look_at_everything() -> None:
+    wide = STRICT | {"$defs": {"a": {"anyOf": [{}] * 20_000}}}
+    assert "more than 20000 schemas" in (fault_of(wide) or "")

@@ -53,10 +53,9 @@ class NamedSchema(Body):
 
     def guide(self, field: str) -> JsonSchema:
         """The guide that comes in `field`; raises `BadGuide` for one that strict mode does not take."""
-        text = _json(self.schema_)
         if self.strict:
-            require_strict(self.schema_, text, field)
-        return JsonSchema(text, self.strict, self.name)
+            require_strict(self.schema_, field)
+        return JsonSchema(_json(self.schema_), self.strict, self.name)
 
 
 class AnyText(Body):

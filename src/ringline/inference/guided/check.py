@@ -15,6 +15,10 @@ MOST_SCHEMA = 500_000
 MOST_PATTERN = 10_000
 """Characters of a schema and of a regex that are read at all."""
 
+MOST_PATTERNS = 100
+MOST_COMPILED = 256 * 1024
+"""Regexes in a schema, and bytes that each may come to: a millisecond, in which no other thread runs."""
+
 Check = Callable[[str], str | None]
 """What is wrong with a whole answer; None if nothing."""
 
@@ -53,6 +57,25 @@ def schema_check(schema: str, field: str) -> Check:
     return check
 
 
+@lru_cache(maxsize=256)
+def patterns_in(schema: str) -> int:
+    """How many regexes a schema (JSON text) has; raises `ValueError` for what is no JSON."""
+    found = 0
+    inner = [read(schema)]
+    while inner:
+        match inner.pop():
+            case dict() as members:
+                found += isinstance(members.get("pattern"), str)
+                by_pattern = members.get("patternProperties")
+                found += len(by_pattern) if isinstance(by_pattern, dict) else 0
+                inner += members.values()
+            case list() as items:
+                inner += items
+            case _:
+                pass
+    return found
+
+
 def read(text: str) -> Any:
     """A JSON text; raises `ValueError` for anything else, NaN and depths that no reader takes included."""
     try:
@@ -77,9 +100,12 @@ def _is_object(text: str) -> str | None:
 def _validator(schema: str) -> Any:
     if len(schema) > MOST_SCHEMA:
         raise ValueError(f"it has more than {MOST_SCHEMA} characters")
+    if patterns_in(schema) > MOST_PATTERNS:
+        raise ValueError(f"it has more than {MOST_PATTERNS} patterns")
     # Rust's regex engine is linear; the other that the package has backtracks.
+    regexes = jsonschema_rs.RegexOptions(size_limit=MOST_COMPILED)
     return jsonschema_rs.validator_for(
-        read(schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
+        read(schema), pattern_options=regexes, offline=True, validate_formats=False
     )
 
 

@@ -155,6 +155,17 @@ def one_of_texts(texts: Iterable[str], depth: int = 0) -> Expression:
     return one_of(*options)
 
 
+def size(expression: Expression) -> int:
+    """How many elements the expression has as it is written."""
+    match expression:
+        case Sequence(parts) | OneOf(parts):
+            return 1 + sum(map(size, parts))
+        case Repeat(item):
+            return 1 + size(item)
+        case _:
+            return 1
+
+
 def optional(item: Expression) -> Expression:
     """Once or not at all."""
     return Repeat(item, 0, 1)

@@ -90,7 +90,8 @@ def merged(one: Schema, other: Schema, at: str) -> Schema:
         elif keyword == "type":
             both[keyword] = _common(kinds_of(one), kinds_of(other), at)
         elif keyword == "enum":
-            both[keyword] = [member for member in both[keyword] if _key(member) in map(_key, value)]
+            allowed = set(map(_key, value))
+            both[keyword] = [member for member in both[keyword] if _key(member) in allowed]
         elif keyword == "properties":
             both[keyword] = _properties(both[keyword], value)
         else:

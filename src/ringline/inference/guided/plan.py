@@ -32,9 +32,18 @@ from ringline.inference.chat import Grammar as GrammarGuide
 from ringline.inference.errors import Unsupported
 from ringline.inference.guided import gbnf, regex, schema, toolprompt, values
 from ringline.inference.guided.answers import Answer, AsIs, CheckedText, Checks, NativeCalls, WrittenCalls
-from ringline.inference.guided.check import Check, check_of, read, schema_check
+from ringline.inference.guided.check import (
+    MOST_PATTERNS,
+    MOST_SCHEMA,
+    Check,
+    check_of,
+    patterns_in,
+    read,
+    schema_check,
+)
 from ringline.inference.guided.errors import BadGuide, NotExpressible
 from ringline.inference.guided.grammar import Grammar, one_of_texts
+from ringline.inference.guided.work import PATTERN, Work, listed
 
 FIELDS = {
     GuideKind.JSON: "response_format",
@@ -47,6 +56,9 @@ FIELDS = {
 
 Promise = JsonSchema | AnyJson | Regex | Choice
 """The guides that clients ask for."""
+
+QUICK = 1_000
+"""Characters of guide and tools that are put to the model in less time than a loop may be held up."""
 
 MOST_TOOLS = 128
 MOST_CHOICES = 1000
@@ -79,6 +91,22 @@ class Reader:
         if piece.index not in self._choices:
             self._choices[piece.index] = self._choice()
         yield from self._choices[piece.index].feed(piece)
+
+
+def is_quick(request: ChatRequest) -> bool:
+    """Whether `plan` may be called in the loop; it holds a thread for up to half a second else."""
+    guided = sum(len(part) for part in _texts(request.guide))
+    return guided + sum(len(tool.parameters) for tool in request.tools) <= QUICK
+
+
+def _texts(guide: Guide | None) -> tuple[str, ...]:
+    match guide:
+        case JsonSchema(schema=text) | Regex(pattern=text):
+            return (text,)
+        case Choice(options=options):
+            return options
+        case _:
+            return ()
 
 
 def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
@@ -118,11 +146,17 @@ def _checks(request: ChatRequest) -> Checks:
     """What each tool's arguments must be."""
     if len(request.tools) > MOST_TOOLS:
         raise BadGuide("tools", f"more than {MOST_TOOLS}")
+    if sum(len(tool.parameters) for tool in request.tools) > MOST_SCHEMA:
+        raise BadGuide("tools", f"their schemas have more than {MOST_SCHEMA} characters together")
     checks: dict[str, Check] = {}
+    patterns = 0
     for tool in request.tools:
         if tool.name in checks:
             raise BadGuide("tools", f"two are called {tool.name!r}")
         checks[tool.name] = schema_check(tool.parameters, "tools")
+        patterns += patterns_in(tool.parameters)
+        if patterns > MOST_PATTERNS:
+            raise BadGuide("tools", f"their schemas have more than {MOST_PATTERNS} patterns together")
     if isinstance(request.tool_choice, NamedTool) and request.tool_choice.name not in checks:
         raise BadGuide("tool_choice", f"no tool is called {request.tool_choice.name!r}")
     if request.tool_choice is ToolMode.REQUIRED and not checks:
@@ -154,25 +188,28 @@ def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer]
 # Clients ask the same again and again, and a large schema takes longer to write out than an answer to begin.
 @lru_cache(maxsize=128)
 def _made(guide: Promise) -> GrammarGuide:
-    return GrammarGuide(gbnf.serialize(grammar_of(guide)))
+    return GrammarGuide(gbnf.serialize(grammar_of(guide, Work())))
 
 
 @lru_cache(maxsize=128)
 def _calls(tools: tuple[Tool, ...], choice: ToolChoice, are_many: bool, guide: Guide | None) -> GrammarGuide:
-    words = None if guide is None or isinstance(guide, GrammarGuide) else grammar_of(guide)
-    return GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(tools, choice, are_many, words)))
+    work = Work()
+    words = None if guide is None or isinstance(guide, GrammarGuide) else grammar_of(guide, work)
+    return GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(tools, choice, are_many, words, work)))
 
 
-def grammar_of(guide: Promise) -> Grammar:
+def grammar_of(guide: Promise, work: Work) -> Grammar:
     """The grammar of what is promised; raises `NotExpressible`."""
     match guide:
         case JsonSchema(schema=text):
-            return schema.grammar_of(read(text))
+            return schema.grammar_of(read(text), work)
         case AnyJson():
             return Grammar(values.OBJECT, values.RULES)
         case Regex(pattern=pattern):
+            work.add(PATTERN * len(pattern))
             return Grammar(regex.parse(pattern))
         case Choice(options=options):
             if len(options) > MOST_CHOICES:
                 raise NotExpressible(f"more than {MOST_CHOICES} choices")
+            work.add(listed(options))
             return Grammar(one_of_texts(options))

@@ -69,6 +69,7 @@ CLASSES: dict[str, Chars] = {
     "s": SPACE,
     "S": ANY_SPACE.inverted(),
 }
+ANY = LINE_ENDS.inverted()
 EXCLUDED = CLASSES | {"s": ANY_SPACE, "S": SPACE.inverted()}
 """The same where they are taken out of a class: what is white space to some reader only is never made."""
 
@@ -194,7 +195,7 @@ class _Parser:
             case "[":
                 return self._class(), False
             case ".":
-                return LINE_ENDS.inverted(), False
+                return ANY, False
             case "\\":
                 escaped = self._escape(CLASSES)
                 return (Text(escaped) if isinstance(escaped, str) else escaped), False

@@ -10,6 +10,7 @@ numbers of more than 15 digits, text around a pattern that is not anchored, inde
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -27,6 +28,7 @@ from ringline.inference.guided.grammar import (
     optional,
     repeat,
     sequence,
+    size,
 )
 from ringline.inference.guided.merge import (
     KINDS,
@@ -38,6 +40,7 @@ from ringline.inference.guided.merge import (
     merged,
 )
 from ringline.inference.guided.numbers import Bounds
+from ringline.inference.guided.work import PATTERN, Work, listed
 
 MOST_DEPTH = 60
 """Schemas within schemas; references do not count."""
@@ -47,6 +50,12 @@ MOST_PARTS = 2000
 
 MOST_PARTS_EXCLUDING = 40
 """Parts of a `oneOf`; each is compared with each."""
+
+MOST_ITEMS = 100
+"""Items of a tuple: each is nested in the one before."""
+
+CHEAP = 10
+"""Members that are merged or compared in the time that one element takes to be written."""
 
 REFUSED: dict[str, object] = {
     "not": None,
@@ -77,25 +86,27 @@ BY_TYPE = {
 """The keywords that say something about values of a type; they also tell the type where none is given."""
 
 
-def grammar_of(schema: object) -> Grammar:
+def grammar_of(schema: object, work: Work) -> Grammar:
     """The values that are valid against a schema; raises `NotExpressible` that names keyword and place."""
-    compiler = _Compiler(schema)
-    root = compiler.expression(schema, "#", ())
+    compiler = _Compiler(schema, work)
+    try:
+        root = compiler.expression(schema, "#", ())
+    except RecursionError:
+        raise NotExpressible("references that lead so deep") from None
     return Grammar(root, values.RULES | compiler.rules)
 
 
 class _Compiler:
-    def __init__(self, document: object) -> None:
+    def __init__(self, document: object, work: Work) -> None:
         self.rules: dict[str, Expression] = {}
+        self._work = work
         self._document = document
         self._names: dict[str, str] = {}
         self._parts = 0
 
     def expression(self, schema: object, at: str, trail: tuple[str, ...]) -> Expression:
         """`at` is the schema's place, `trail` the references that led here without a character between."""
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise NotExpressible(f"more than {MOST_PARTS} parts")
+        self._count_part(schema)
         if at.count("/") > MOST_DEPTH:
             raise NotExpressible(f"schemas nested more than {MOST_DEPTH} deep")
         if not isinstance(schema, dict):
@@ -113,8 +124,14 @@ class _Compiler:
             if keyword in schema:
                 return self._combined(keyword, schema, at, trail)
         if "const" in schema or "enum" in schema:
-            return _listed(schema, at)
+            return self._listed(schema, at)
         return one_of(*(self._typed(kind, schema, at) for kind in _kinds(schema)))
+
+    def _count_part(self, schema: object) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise NotExpressible(f"more than {MOST_PARTS} parts")
+        self._work.add(1 + _members_of(schema) // CHEAP)
 
     def _reference(self, schema: Schema, at: str, trail: tuple[str, ...]) -> Expression:
         target = schema["$ref"]
@@ -134,10 +151,12 @@ class _Compiler:
         parts = schema[keyword]
         if keyword == "allOf":
             for part in parts:
-                rest = merged(rest, self._flat(part, at), at)
+                rest = self._merged(rest, self._flat(part, at), at)
             return self.expression(rest, at, trail)
         if keyword == "oneOf":
             flats = [self._flat(part, f"{at}/oneOf/{place}") for place, part in enumerate(parts)]
+            if len(flats) <= MOST_PARTS_EXCLUDING:
+                self._work.add(len(flats) * sum(map(_members_of, flats)) // CHEAP)
             if len(flats) > MOST_PARTS_EXCLUDING or not all(
                 are_disjoint(one, other, lambda inner: self._flat(inner, at))
                 for one, other in combinations(flats, 2)
@@ -146,16 +165,14 @@ class _Compiler:
                     f"oneOf at {at}: its parts do not plainly exclude each other (anyOf would do)"
                 )
         if rest:
-            parts = [merged(self._flat(part, at), rest, at) for part in parts]
+            parts = [self._merged(self._flat(part, at), rest, at) for part in parts]
         return one_of(
             *(self.expression(part, f"{at}/{keyword}/{place}", trail) for place, part in enumerate(parts))
         )
 
     def _flat(self, schema: object, at: str) -> Schema:
         """A schema with its references and `allOf` taken in."""
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise NotExpressible(f"more than {MOST_PARTS} parts")
+        self._count_part(schema)
         if not isinstance(schema, dict):
             if schema is False:
                 raise NotExpressible(f"false at {at}: no value is valid")
@@ -163,8 +180,12 @@ class _Compiler:
         flat = asserted({key: value for key, value in schema.items() if key not in ("$ref", "allOf")})
         inner = [self._resolved(schema["$ref"], at)] if "$ref" in schema else []
         for part in (*inner, *schema.get("allOf", ())):
-            flat = merged(flat, self._flat(part, at), at)
+            flat = self._merged(flat, self._flat(part, at), at)
         return flat
+
+    def _merged(self, one: Schema, other: Schema, at: str) -> Schema:
+        self._work.add((_members_of(one) + _members_of(other)) // CHEAP)
+        return merged(one, other, at)
 
     def _resolved(self, target: object, at: str) -> object:
         if not isinstance(target, str) or not (target == "#" or target.startswith("#/")):
@@ -187,17 +208,26 @@ class _Compiler:
             case "array":
                 return self._array(schema, at)
             case "string":
-                return _string(schema, at)
-            case "number":
-                return numbers.numbers(_bounds(schema, at))
-            case "integer":
-                return numbers.integers(_bounds(schema, at))
+                return self._string(schema, at)
+            case "number" | "integer":
+                return self._number(kind, schema, at)
             case "boolean":
                 return one_of(Text("true"), Text("false"))
             case _:
                 return Text("null")
 
+    def _number(self, kind: str, schema: Schema, at: str) -> Expression:
+        bounds = _bounds(schema, at)
+        if bounds == Bounds():
+            return Rule(kind)
+        expression = numbers.integers(bounds) if kind == "integer" else numbers.numbers(bounds)
+        self._work.add(size(expression))
+        return expression
+
     def _array(self, schema: Schema, at: str) -> Expression:
+        if len(schema.get("prefixItems", ())) > MOST_ITEMS:
+            raise NotExpressible(f"prefixItems at {at}: more than {MOST_ITEMS}")
+        self._work.add(len(schema.get("prefixItems", ())) ** 2 // CHEAP)
         first = [
             self.expression(item, f"{at}/prefixItems/{place}", ())
             for place, item in enumerate(schema.get("prefixItems", ()))
@@ -216,7 +246,8 @@ class _Compiler:
 
     def _object(self, schema: Schema, at: str) -> Expression:
         declared: Schema = schema.get("properties", {})
-        required = list(dict.fromkeys(schema.get("required", ())))
+        self._work.add(len(declared))  # beside what their values take
+        required = dict.fromkeys(schema.get("required", ()))
         others = schema.get("additionalProperties", not declared)
         undeclared = [name for name in required if name not in declared]
         if undeclared and others is False and "additionalProperties" in schema:
@@ -233,7 +264,7 @@ class _Compiler:
         more: Expression | None = None
         if others is not False:
             value = self.expression(others, f"{at}/additionalProperties", ())
-            more = sequence(values.names_but([*declared, *required]), values.COLON, value)
+            more = sequence(values.names_but([*declared, *required], self._work), values.COLON, value)
         return sequence(Text("{"), self._members(members, more), Text("}"))
 
     def _member(self, name: str, schema: object, at: str) -> Expression:
@@ -258,6 +289,52 @@ class _Compiler:
         found = one_of(*beginnings)
         return optional(found) if may_be_none else found
 
+    def _listed(self, schema: Schema, at: str) -> Expression:
+        """The listed values that have the type; other demands beside a list are refused."""
+        extra = set(asserted(schema)) - {"const", "enum", "type"}
+        if extra:
+            raise NotExpressible(f"{min(extra)} at {at} beside enum or const")
+        named = schema.get("enum", [schema.get("const")])
+        if "const" in schema:
+            named = [value for value in [schema["const"]] if "enum" not in schema or value in schema["enum"]]
+        kinds = kinds_of(schema)
+        fitting = [
+            value
+            for value in named
+            if kind_of(value) in kinds or (kind_of(value) == "integer" and "number" in kinds)
+        ]
+        if not fitting:
+            raise NotExpressible(f"enum or const at {at}: no listed value is valid")
+        texts = [values.literal(value).text for value in fitting]
+        self._work.add(listed(texts))
+        return one_of_texts(texts)
+
+    def _string(self, schema: Schema, at: str) -> Expression:
+        least, most = _counts(schema, "minLength", "maxLength", at)
+        pattern, shape = schema.get("pattern"), schema.get("format")
+        if shape in formats.OTHERS:
+            raise NotExpressible(f"format at {at}: {shape}")
+        shaped = formats.REGEXES.get(str(shape))
+        if (pattern is not None) + (shaped is not None) + bool(least or most is not None) > 1:
+            raise NotExpressible(f"two of pattern, format, minLength and maxLength at {at}")
+        if shaped is not None:
+            return self._shaped(str(shape), shaped)
+        if pattern is not None:
+            self._work.add(PATTERN * len(pattern))
+            try:
+                return _quoted(pattern)
+            except NotExpressible as refusal:
+                raise NotExpressible(f"pattern at {at} with {refusal.what}") from refusal
+        return sequence(values.QUOTE, repeat(values.CHARACTER, least, most), values.QUOTE)
+
+    def _shaped(self, shape: str, pattern: str) -> Rule:
+        """A format's rule, written once however many strings have it."""
+        name = f"format-{shape}"
+        if name not in self.rules:
+            self.rules[name] = _quoted(pattern)
+            self._work.add(size(self.rules[name]))
+        return Rule(name)
+
     def _rule(self, kind: str, expression: Expression) -> Rule:
         name = f"{kind}-{len(self.rules)}"
         self.rules[name] = expression
@@ -272,40 +349,16 @@ def _kinds(schema: Schema) -> list[str]:
     return told or [kind for kind in KINDS if kind != "integer"]
 
 
-def _listed(schema: Schema, at: str) -> Expression:
-    """The listed values that have the type; other demands beside a list are refused."""
-    extra = set(asserted(schema)) - {"const", "enum", "type"}
-    if extra:
-        raise NotExpressible(f"{min(extra)} at {at} beside enum or const")
-    listed = schema.get("enum", [schema.get("const")])
-    if "const" in schema:
-        listed = [value for value in [schema["const"]] if "enum" not in schema or value in schema["enum"]]
-    kinds = kinds_of(schema)
-    fitting = [
-        value
-        for value in listed
-        if kind_of(value) in kinds or (kind_of(value) == "integer" and "number" in kinds)
-    ]
-    if not fitting:
-        raise NotExpressible(f"enum or const at {at}: no listed value is valid")
-    return one_of_texts(values.literal(value).text for value in fitting)
+@lru_cache(maxsize=256)
+def _quoted(pattern: str) -> Expression:
+    return values.quoted(regex.parse(pattern))
 
 
-def _string(schema: Schema, at: str) -> Expression:
-    least, most = _counts(schema, "minLength", "maxLength", at)
-    pattern, shape = schema.get("pattern"), schema.get("format")
-    if shape in formats.OTHERS:
-        raise NotExpressible(f"format at {at}: {shape}")
-    shaped = formats.REGEXES.get(str(shape))
-    if (pattern is not None) + (shaped is not None) + bool(least or most is not None) > 1:
-        raise NotExpressible(f"two of pattern, format, minLength and maxLength at {at}")
-    text = pattern if shaped is None else shaped
-    if text is not None:
-        try:
-            return values.quoted(regex.parse(text))
-        except NotExpressible as refusal:
-            raise NotExpressible(f"pattern at {at} with {refusal.what}") from refusal
-    return sequence(values.QUOTE, repeat(values.CHARACTER, least, most), values.QUOTE)
+def _members_of(schema: object) -> int:
+    """How much of a schema is looked at when it is merged or compared."""
+    if not isinstance(schema, dict):
+        return 1
+    return sum(len(value) for value in schema.values() if isinstance(value, dict | list)) + len(schema)
 
 
 def _counts(schema: Schema, low: str, high: str, at: str) -> tuple[int, int | None]:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ringline.inference.guided.check import schema_check
 from ringline.inference.guided.errors import BadGuide
 
 MOST_DEPTH = 10
 MOST_PROPERTIES = 5000
 MOST_ENUM_VALUES = 1000
+MOST_SCHEMAS = 20_000
+"""Schemas in a schema; no limit of OpenAI's, but more are no use beside so many properties."""
+
 MOST_PATH = 500
 """Characters of a place as errors name it."""
 
@@ -25,24 +27,26 @@ class _Place:
     depth: int
 
 
-def require_strict(schema: object, text: str, field: str) -> None:
-    """Raises `BadGuide` at `field` unless strict mode takes `schema`, whose JSON is `text`."""
-    schema_check(text, field)
+def require_strict(schema: object, field: str) -> None:
+    """Raises `BadGuide` at `field` unless strict mode takes the schema."""
     if fault := fault_of(schema):
         raise BadGuide(field, f"strict mode does not take this schema: {fault}.")
 
 
 def fault_of(schema: object) -> str | None:
-    """What strict mode does not take about a JSON Schema, and where; None if nothing.
+    """What strict mode does not take about what should be a JSON Schema, and where; None if nothing.
 
     Takes time linear in the schema, and no stack: it may be nested as deeply as it likes.
     """
     if not _is_object(schema):
         return 'the root must have type "object" and no anyOf'
-    properties = values = 0
+    schemas = properties = values = 0
     places = [_Place(schema, "#", 0)]
     while places:
         place = places.pop()
+        schemas += 1
+        if schemas > MOST_SCHEMAS:
+            return f"it has more than {MOST_SCHEMAS} schemas"
         if not isinstance(place.schema, dict):
             continue  # true and false
         properties += len(_members(place.schema, "properties"))
@@ -95,7 +99,7 @@ def _inner(place: _Place) -> Iterator[_Place]:
 
 
 def _members(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
-    """An object's members; none where a draft that does not know the keyword lets it be anything."""
+    """A keyword's members; none where it is no object, which is for whoever checks schemas to say."""
     found = schema.get(keyword)
     return found if isinstance(found, dict) else {}
 

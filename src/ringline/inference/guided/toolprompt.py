@@ -37,6 +37,7 @@ from ringline.inference.guided.grammar import (
     sequence,
 )
 from ringline.inference.guided.values import literal
+from ringline.inference.guided.work import Work
 
 CALL = "CALL "
 TEXT = "TEXT "
@@ -70,7 +71,7 @@ def worth_offering(request: ChatRequest) -> tuple[Tool, ...]:
 
 
 def calls_grammar(
-    tools: Iterable[Tool], choice: ToolChoice, are_many: bool, words: Grammar | None
+    tools: Iterable[Tool], choice: ToolChoice, are_many: bool, words: Grammar | None, work: Work
 ) -> Grammar:
     """What an answer may be: calls of these tools, or under `auto` `words` (None for any).
 
@@ -80,7 +81,7 @@ def calls_grammar(
     calls: list[Expression] = []
     for place, tool in enumerate(tools):
         try:
-            arguments = schema.grammar_of(read(tool.parameters))
+            arguments = schema.grammar_of(read(tool.parameters), work)
         except NotExpressible as refusal:
             raise NotExpressible(f"{refusal.what} in the parameters of {tool.name}") from refusal
         root, own = renamed(arguments, f"tool-{place}-")

@@ -23,6 +23,7 @@ from ringline.inference.guided.grammar import (
     union,
 )
 from ringline.inference.guided.numbers import Bounds
+from ringline.inference.guided.work import Work
 
 QUOTE = Text('"')
 NAMED_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -32,6 +33,9 @@ PLAIN = union(CONTROLS, chars('"\\'), Chars((SURROGATES,))).inverted()
 
 MOST_NAME = 200
 """Characters of a name that others have to differ from, one rule after the other."""
+
+BRANCH = 5
+"""Elements that one place of a name comes to at which others differ from it."""
 
 COMMA = sequence(Text(","), optional(Text(" ")))
 COLON = sequence(Text(":"), optional(Text(" ")))
@@ -45,6 +49,7 @@ RULES: dict[str, Expression] = {
     "character": one_of(PLAIN, sequence(Text("\\"), chars('"\\/bfnrt'))),
     "string": sequence(QUOTE, Repeat(CHARACTER), QUOTE),
     "number": numbers.numbers(Bounds()),
+    "integer": numbers.integers(Bounds()),
     "value": one_of(OBJECT, Rule("array"), STRING, Rule("number"), Text("true"), Text("false"), Text("null")),
     "object": sequence(
         Text("{"),
@@ -98,9 +103,11 @@ def _first_of(item: Expression, least: int, most: int | None) -> Expression:
     return some if least else optional(some)
 
 
-def names_but(taken: Iterable[str]) -> Expression:
+def names_but(taken: Iterable[str], work: Work) -> Expression:
     """Strings that are none of these names; raises `NotExpressible` for very long ones."""
     names = sorted(set(taken))
+    # At most a set of characters, and an end, for each character of each name.
+    work.add(BRANCH * sum(map(len, names)))
     if names and max(map(len, names)) > MOST_NAME:
         raise NotExpressible(f"additionalProperties beside a name of more than {MOST_NAME} characters")
     return sequence(QUOTE, _differing(names), QUOTE) if names else STRING
@@ -120,6 +127,7 @@ def _differing(names: list[str]) -> Expression:
     return some if "" in names else optional(some)
 
 
+@lru_cache(maxsize=1024)
 def _in_string(one: Chars | Text) -> Expression:
     if isinstance(one, Text):
         return Text("".join(map(_escaped, one.text)))
