@@ -1,6 +1,7 @@
 """Lets recognizers listen to legs: audio from a tap in, words out, one recognition for each track."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +21,7 @@ from ringline.core import log
 from ringline.core.clock import MILLISECOND, Clock
 from ringline.media.plane import MediaBusy, MediaPlane, NoSuchLeg
 from ringline.media.tapping import Tap, TapFrame
-from ringline.node.transcripts import listening_of, plain
+from ringline.node.transcripts import Ear, listening_of, plain
 from ringline.speech.recognition import (
     RATE,
     Listening,
@@ -31,7 +32,8 @@ from ringline.speech.recognition import (
 from ringline.speech.recognition_service import CONFIGURE, FEWER, RecognitionService
 from ringline.timeline.entries import AnyBody
 
-FRAME_MS = 20
+MOST_WAITING = 1000
+"""Frames that wait for a recognizer to load: 20 s of one track, 10 s of both; older ones are forgotten."""
 SETTLE_S = 5.0
 """How long the end of the node waits for words that were being said."""
 
@@ -48,32 +50,6 @@ class Heard(Protocol):
         ...
 
 
-class _Ear:
-    """One track: where its audio goes, how far it has come."""
-
-    def __init__(self, track: Track) -> None:
-        self.track = track
-        self.recognition: Recognition | None = None
-        self.heard_ms = 0
-        self._next_ms = 0
-
-    def pass_by(self, frame: TapFrame) -> None:
-        """Take a frame if it is of this track.
-
-        Any frame tells the time: of a track that paused, or whose frames were dropped, that much is missing.
-        """
-        recognition = self.recognition
-        if recognition is None:
-            return
-        if frame.timestamp_ms > self._next_ms:
-            recognition.missed(frame.timestamp_ms - self._next_ms)
-            self._next_ms = frame.timestamp_ms
-        if frame.track == self.track:
-            recognition.hear(frame.payload)
-            self.heard_ms += FRAME_MS
-            self._next_ms = frame.timestamp_ms + FRAME_MS
-
-
 @dataclass(slots=True)
 class _Running:
     """A transcription from its start to its last words."""
@@ -84,10 +60,11 @@ class _Running:
     options: TranscriptionOptions
     tap: Tap
     opened_ns: int
-    ears: tuple[_Ear, ...]
+    ears: list[Ear] = field(default_factory=list)
     ready: bool = False
-    waiting: list[TapFrame] = field(default_factory=list)
-    """What was said before anybody listened, in a call that is over already."""
+    """Whether every track has its ear."""
+    waiting: deque[TapFrame] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    """What was said before anybody listened."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     failure: str = ""
 
@@ -122,7 +99,7 @@ class LiveTranscribers:
             raise errors.recognizer_busy(f"{status.listening} tracks are listened to already. {FEWER}.")
 
     def start(self, leg: Leg, transcription: str, options: TranscriptionOptions) -> None:
-        """Begin to listen; what is said while the recognizer loads waits in the tap."""
+        """Begin to listen; what is said while the recognizer loads waits for it."""
         try:
             # With the outbound track goes the inbound one: it never pauses, and so keeps the time.
             tap = self._plane.open_tap(
@@ -144,8 +121,8 @@ class LiveTranscribers:
             options,
             tap,
             self._clock.now_ns(),
-            tuple(_Ear(track) for track in options.tracks),
         )
+        tap.set_wakeup(lambda: self._take(running))
         self._running[transcription] = running
         task = asyncio.create_task(self._run(running), name=f"transcription {transcription}")
         self._tasks.add(task)
@@ -176,8 +153,8 @@ class LiveTranscribers:
             self._log.exception("a recognizer broke", call=running.call)
             self._broken(running, "internal error")
         finally:
-            ears = [ear.recognition for ear in running.ears if ear.recognition]
-            await asyncio.gather(*(one.close() for one in ears), return_exceptions=True)
+            closing = (ear.recognition.close() for ear in running.ears)
+            await asyncio.gather(*closing, return_exceptions=True)
             self._running.pop(running.id, None)
         self._account(running)
         if running.failure:
@@ -188,20 +165,20 @@ class LiveTranscribers:
 
     async def _open(self, running: _Running) -> None:
         listening = listening_of(running.options)
-        for ear in running.ears:
+        for track in running.options.tracks:
             try:
-                ear.recognition = await self._listener(
-                    listening, partial(self._words, running, ear), partial(self._broken, running)
+                recognition = await self._listener(
+                    listening, partial(self._words, running, track), partial(self._broken, running)
                 )
             except RecognitionUnavailable as error:
                 self._broken(running, error.reason)
                 return
+            running.ears.append(Ear(track, recognition))
         running.ready = True
         for frame in running.waiting:
             self._pass(running, frame)
         running.waiting.clear()
         self._post(running.call, TranscriptionUp(running.id))
-        running.tap.set_wakeup(lambda: self._take(running))
 
     async def _listener(
         self, listening: Listening, on_words: Callable[[Transcript], None], on_failure: Callable[[str], None]
@@ -226,7 +203,7 @@ class LiveTranscribers:
         for ear in running.ears:
             ear.pass_by(frame)
 
-    def _words(self, running: _Running, ear: _Ear, words: Transcript) -> None:
+    def _words(self, running: _Running, track: Track, words: Transcript) -> None:
         text = plain(words.text) if running.options.plain else words.text.strip()
         if not text:
             return
@@ -235,7 +212,7 @@ class LiveTranscribers:
             running.call,
             TranscriptHeard(
                 running.id,
-                ear.track,
+                track,
                 text,
                 words.is_final,
                 words.confidence,

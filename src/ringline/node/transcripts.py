@@ -1,9 +1,12 @@
-"""From what a call wants to what a recognizer is asked for, and from its words to what the app gets. Pure."""
+"""Between calls and recognizers: what one is asked for, the audio it gets, the words an app gets. Pure."""
 
 import re
 
-from ringline.calls.options import TranscriptionOptions
-from ringline.speech.recognition import AUTO_DETECT, Listening
+from ringline.calls.options import Track, TranscriptionOptions
+from ringline.media.tapping import TapFrame
+from ringline.speech.recognition import AUTO_DETECT, Listening, Recognition
+
+FRAME_MS = 20
 
 SEVERAL = frozenset(("auto", AUTO_DETECT, "codeswitch", "multi"))
 """Languages that leave the choice to the recognizer."""
@@ -30,3 +33,27 @@ def listening_of(options: TranscriptionOptions) -> Listening:
 def plain(text: str) -> str:
     """The words in small letters, without punctuation but what is within words and numbers (don't, 3.5)."""
     return " ".join(_NOT_SAID.sub(" ", text.lower()).split())
+
+
+class Ear:
+    """One track: where its audio goes, how far it has come."""
+
+    def __init__(self, track: Track, recognition: Recognition) -> None:
+        self.track = track
+        self.recognition = recognition
+        self.heard_ms = 0
+        """Audio of the track, its pauses left out."""
+        self._next_ms = 0
+
+    def pass_by(self, frame: TapFrame) -> None:
+        """Take a frame if it is of this track.
+
+        Any frame tells the time: of a track that paused, or whose frames were dropped, that much is missing.
+        """
+        if frame.timestamp_ms > self._next_ms:
+            self.recognition.missed(frame.timestamp_ms - self._next_ms)
+            self._next_ms = frame.timestamp_ms
+        if frame.track == self.track:
+            self.recognition.hear(frame.payload)
+            self.heard_ms += FRAME_MS
+            self._next_ms = frame.timestamp_ms + FRAME_MS
