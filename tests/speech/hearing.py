@@ -70,7 +70,7 @@ class ToneEngine:
         posted = await request.post()
         file = posted["file"]
         assert isinstance(file, FileField)
-        with wave.open(io.BytesIO(file.file.read())) as sound:
+        with file.file, wave.open(io.BytesIO(file.file.read())) as sound:
             assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
             pcm, rate = sound.readframes(sound.getnframes()), sound.getframerate()
         form = {name: value for name, value in posted.items() if isinstance(value, str)}

@@ -1,7 +1,7 @@
 """One track from samples to texts. The engine hears tones and takes as long as it is told to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 

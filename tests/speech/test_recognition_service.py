@@ -73,7 +73,7 @@ async def test_a_name_chooses_the_engine() -> None:
     service = RecognitionService([Engine("one", "en"), Engine("two", "en", models=("large",))])
     assert await heard(service, Listening(model="two")) == ["two alpha"]
     assert await heard(service, Listening(model="large")) == ["two alpha"]
-    with pytest.raises(RecognitionUnavailable, match="called 'three'. There are one, two, large"):
+    with pytest.raises(RecognitionUnavailable, match=r"called 'three'\. There are one, two, large"):
         await heard(service, Listening(model="three"))
     with pytest.raises(RecognitionUnavailable, match="understands de"):
         await heard(service, Listening("de", model="two"))
@@ -126,7 +126,7 @@ async def test_there_are_so_many_tracks_and_no_more() -> None:
         await service.open(Listening(), print, print)
     engine.loading.set()
     first, second = [await one for one in opening]
-    with pytest.raises(RecognitionUnavailable, match="raise recognition.tracks"):
+    with pytest.raises(RecognitionUnavailable, match=r"raise recognition\.tracks"):
         await service.open(Listening(), print, print)
     await first.close()
     third = await service.open(Listening(), print, print)
