@@ -9,10 +9,21 @@ from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from ringline.cli.doctor import keeping, machine
 from ringline.cli.doctor.findings import Finding, Level
-from ringline.core.settings import CallSettings, Settings, SpeechSettings, StorageSettings, StoreSettings
+from ringline.core.settings import (
+    CallSettings,
+    RecognitionSettings,
+    Settings,
+    SpeechSettings,
+    StorageSettings,
+    StoreSettings,
+)
+from ringline.speech.engines.local_transcriber import QUICK
+from ringline.speech.engines.moonshine_files import DECODER, ENCODER, TOKENIZER
+from ringline.speech.engines.silero_detection import MODEL as DETECTOR
 from ringline.store.tables import server_secrets
 from tests.storage.s3 import S3
 
@@ -187,6 +198,41 @@ def test_a_broken_voice_is_found(tmp_path: Path) -> None:
     finding = keeping.check_speech(Settings(data=tmp_path))
     assert finding.level is Level.FAIL
     assert "is no Piper voice configuration" in finding.text
+
+
+def test_nobody_understands_callers_until_something_is_there(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    finding = keeping.check_recognition(settings)
+    assert finding.level is Level.WARN
+    assert finding.advice
+    assert "ringline models pull moonshine-tiny-en" in finding.advice
+
+    for name in (ENCODER, DECODER, TOKENIZER):
+        file = tmp_path / "models" / QUICK / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    finding = keeping.check_recognition(settings)
+    assert finding.level is Level.OK
+    assert "moonshine-tiny-en; loudness finds speech" in finding.text
+
+    detector = tmp_path / "models" / DETECTOR
+    detector.parent.mkdir()
+    detector.touch()
+    assert "silero-vad finds speech" in keeping.check_recognition(settings).text
+
+
+def test_recognition_from_elsewhere_counts(tmp_path: Path) -> None:
+    recognition = RecognitionSettings(remote_url="http://stt.example/v1", remote_key=SecretStr("hidden"))
+    finding = keeping.check_recognition(Settings(data=tmp_path, recognition=recognition))
+    assert finding.level is Level.OK
+    assert "http://stt.example/v1 (remote); loudness" in finding.text
+    assert "hidden" not in finding.text
+
+    strict = recognition.model_copy(update={"vad": "silero"})
+    finding = keeping.check_recognition(Settings(data=tmp_path, recognition=strict))
+    assert finding.level is Level.FAIL
+    assert finding.advice
+    assert "ringline models pull silero-vad" in finding.advice
 
 
 def test_the_whole_report(tmp_path: Path) -> None:

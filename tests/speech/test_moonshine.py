@@ -209,6 +209,6 @@ async def test_half_a_minute_in_one_breath(
     transcriber: MoonshineTranscriber, speech: dict[str, bytes]
 ) -> None:
     breath = ((speech[AGENT] + speech[ORDER]) * 7)[: 30 * 32_000]
-    heard = await transcriber.transcribe(Passage(breath, is_final=True))
+    heard = await transcriber.transcribe(Passage(breath, is_final=True, model=QUICK))
     assert len(words(heard.text)) > 60
     assert (await transcriber.transcribe(Passage(b"", is_final=True))).text == ""

@@ -57,7 +57,14 @@ def examine(settings: Settings) -> list[Report]:
         Report("kernel", [machine.check_buffers(), machine.check_descriptors(settings)]),
         Report("data", [*keeping.check_folder(settings.data), keeping.check_store(settings)]),
         Report("objects", [asyncio.run(keeping.check_objects(settings))]),
-        Report("speech", [keeping.check_models(settings), keeping.check_speech(settings)]),
+        Report(
+            "speech",
+            [
+                keeping.check_models(settings),
+                keeping.check_speech(settings),
+                keeping.check_recognition(settings),
+            ],
+        ),
     ]
 
 

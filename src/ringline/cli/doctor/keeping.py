@@ -18,7 +18,12 @@ from ringline.core.ids import Ids
 from ringline.core.settings import Settings
 from ringline.inference.registry import load_registry
 from ringline.inference.weights import list_models
+from ringline.speech.engines.local_transcriber import moonshine_transcriber
+from ringline.speech.engines.silero_detection import ADVICE as PULL_DETECTOR
+from ringline.speech.engines.silero_detection import MODEL as DETECTOR
+from ringline.speech.engines.silero_detection import is_here
 from ringline.speech.engines.speaker import espeak_speaker, piper_speaker
+from ringline.speech.recognition_service import CONFIGURE
 from ringline.storage.objects import ObjectStore, new_key
 from ringline.store.keys import server_secret
 from ringline.workers.admission import Limits
@@ -132,6 +137,21 @@ def check_speech(settings: Settings) -> Finding:
     if found:
         return warn("only espeak-ng speaks here, which sounds like a machine", how)
     return warn("nothing here can speak: speak commands will be refused", how)
+
+
+def check_recognition(settings: Settings) -> Finding:
+    """Whether what callers say can be written down, and who finds where they speak."""
+    one, folder = settings.recognition, settings.models_folder()
+    found = [f"{one.remote_url} (remote)"] if one.remote_url else []
+    if local := moonshine_transcriber(folder, Limits(in_flight=1, waiting=1)):
+        found += local.names[1:]
+    if not found:
+        return warn("nothing here understands callers: transcription will be refused", CONFIGURE)
+    pulled = is_here(folder / DETECTOR)
+    if one.vad == "silero" and not pulled:
+        return fail("recognition.vad is silero, and silero-vad is not here", PULL_DETECTOR)
+    finder = "silero-vad" if pulled and one.vad != "energy" else "loudness"
+    return ok(f"recognition engines, best first: {', '.join(found)}; {finder} finds speech")
 
 
 def _write_and_undo(conn: sa.Connection) -> None:
