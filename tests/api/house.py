@@ -166,8 +166,13 @@ class House:
 
 async def prepare(path: Path) -> tuple[str, str]:
     """Make a database file with two accounts and their keys; returns the accounts' ids."""
+    return await move_in(f"sqlite:///{path}")
+
+
+async def move_in(url: str) -> tuple[str, str]:
+    """Put two accounts and their keys into an empty database; returns the accounts' ids."""
     clock, ids = VirtualClock(), Ids.seeded(7)
-    store = Store.open(f"sqlite:///{path}", clock=clock)
+    store = Store.open(url, clock=clock)
     made = []
     for name, key in (("first", KEY), ("second", OTHER_KEY)):
         account = await store.tx(accounts.create_account, name, ids=ids, now=clock.utc())
