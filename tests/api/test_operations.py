@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from ringline.api.models.errors import ErrorEnvelope
 from ringline.api.pages import render
 from ringline.api.ports import Health
 from ringline.store import keys
@@ -54,6 +55,38 @@ async def test_the_public_key_is_the_accounts(
     assert mine == Signer(seed).public_key
     assert (await stranger.get("/public_key")).json()["data"]["public"] == mine
     assert (await other.get("/public_key")).json()["data"]["public"] != mine
+
+
+ASKING_MODELS = {
+    f"/v2{base}/{operation}"
+    for base in ("", "/ai", "/ai/openai")
+    for operation in ("chat/completions", "responses", "embeddings")
+}
+
+
+async def test_failures_of_the_server_are_described_where_there_are_any(
+    stranger: httpx.AsyncClient, api: httpx.AsyncClient, house: House
+) -> None:
+    description = (await stranger.get(f"{ROOT}/openapi.json")).json()
+    asking = set()
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            failures = {status for status in operation["responses"] if status.startswith("5")}
+            assert "503" in failures, (method, path)
+            assert "Retry-After" in operation["responses"]["503"]["headers"]
+            asking |= {path} if failures == {"502", "503", "504"} else set()
+            assert failures in ({"503"}, {"502", "503", "504"}), (method, path)
+    assert asking == ASKING_MODELS
+
+    assert (await api.get("/connections")).status_code == 200  # its key is known from now on
+    await house.store.close()
+    lists = [path for path, one in description["paths"].items() if "get" in one and "{" not in path]
+    away = [await api.get(f"{ROOT}{path}") for path in lists]
+    for answer in (one for one in away if one.status_code != 200):
+        assert answer.status_code in (422, 503), answer.url
+        assert ErrorEnvelope.model_validate_json(answer.content).errors
+        assert answer.status_code == 422 or int(answer.headers["retry-after"]) >= 1
+    assert sum(answer.status_code == 503 for answer in away) > 10
 
 
 async def test_the_description_names_every_route(stranger: httpx.AsyncClient) -> None:

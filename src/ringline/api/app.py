@@ -11,7 +11,7 @@ import ringline
 from ringline.api import ai_errors, codes, errors
 from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
-from ringline.api.models.errors import ErrorEnvelope
+from ringline.api.models.errors import REFUSALS
 from ringline.api.ports import ApiDeps
 from ringline.api.routes import (
     account,
@@ -67,11 +67,6 @@ ROUTERS = (
     reports.router,
 )
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ErrorEnvelope, "description": "What is wrong, with the field that it is wrong in."},
-    422: {"model": ErrorEnvelope, "description": "A field or the call's state does not allow it."},
-}
-
 TAKEN: dict[type[Exception], str] = {
     SubdomainTaken: "/inbound/sip_subdomain",
     UserNameTaken: "/user_name",
@@ -109,7 +104,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     )
     app.state.deps = deps
     for router in ROUTERS:
-        app.include_router(router, prefix="/v2", responses=RESPONSES)
+        app.include_router(router, prefix="/v2", responses=REFUSALS)
     app.include_router(operations.router)
     app.router.routes.append(S3Route(deps))
     app.add_exception_handler(ApiError, _refused)

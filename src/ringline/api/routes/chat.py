@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +11,7 @@ from ringline.api.event_stream import EventStream
 from ringline.api.leaving import CLIENT_CLOSED, ClientGone, unless_gone
 from ringline.api.models.chat import ChatBody
 from ringline.api.models.chat_answer import DONE, ChatCompletionView, Events, broken_off, whole
-from ringline.api.models.errors import ErrorEnvelope
+from ringline.api.models.errors import ENGINE_FAILURES, Described
 from ringline.api.turns import Turn
 from ringline.core import log
 from ringline.inference.chat import ChatRequest
@@ -23,15 +22,12 @@ router = APIRouter(tags=["chat"])
 
 logger = log.get("api")
 
-STREAMED: dict[int | str, dict[str, Any]] = {
+STREAMED: Described = {
     200: {
         "description": "A completion; with `stream` its chunks as server-sent events.",
         "content": {"text/event-stream": {}},
     },
-    "5XX": {
-        "model": ErrorEnvelope,
-        "description": "The engine failed (502), cannot be reached (503) or is too slow (504).",
-    },
+    **ENGINE_FAILURES,
 }
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ringline.api import errors
 from ringline.api.context import Context, Ctx
 from ringline.api.models.embeddings import EmbeddingList, EmbeddingModels, EmbeddingsBody, write
+from ringline.api.models.errors import ENGINE_FAILURES
 from ringline.reports.usage import UsageKind, UsageRecord
 
 router = APIRouter(tags=["embeddings"])
@@ -16,8 +17,8 @@ router = APIRouter(tags=["embeddings"])
 SCHEMA = EmbeddingsBody.model_json_schema()
 
 
-@router.post("/embeddings", response_model=EmbeddingList)
-@router.post("/ai/openai/embeddings", response_model=EmbeddingList)
+@router.post("/embeddings", response_model=EmbeddingList, responses=ENGINE_FAILURES)
+@router.post("/ai/openai/embeddings", response_model=EmbeddingList, responses=ENGINE_FAILURES)
 async def create_embeddings(ctx: Ctx, body: EmbeddingsBody) -> Response:
     """Turn texts into vectors of length 1."""
     return await _embed(ctx, body)
@@ -26,6 +27,7 @@ async def create_embeddings(ctx: Ctx, body: EmbeddingsBody) -> Response:
 @router.post(
     "/ai/embeddings",
     response_model=EmbeddingList,
+    responses=ENGINE_FAILURES,
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SCHEMA}}}},
 )
 async def create_embeddings_or_embed_bucket(ctx: Ctx, body: Annotated[dict[str, Any], Body()]) -> Response:

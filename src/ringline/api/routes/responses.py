@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -11,6 +10,7 @@ from ringline.api import ai_errors
 from ringline.api.context import Context, Ctx
 from ringline.api.event_stream import EventStream
 from ringline.api.leaving import CLIENT_CLOSED, ClientGone, unless_gone
+from ringline.api.models.errors import ENGINE_FAILURES, Described
 from ringline.api.models.response_answer import ResponseView, Writer
 from ringline.api.models.responses import ResponseBody
 from ringline.api.turns import Turn
@@ -23,11 +23,12 @@ router = APIRouter(tags=["responses"])
 
 logger = log.get("api")
 
-STREAMED: dict[int | str, dict[str, Any]] = {
+STREAMED: Described = {
     200: {
         "description": "A response; with `stream` the events that build it up.",
         "content": {"text/event-stream": {}},
-    }
+    },
+    **ENGINE_FAILURES,
 }
 
 
