@@ -1,10 +1,12 @@
 """What recognizers are asked for and given, and what becomes of their words."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringline.calls.options import TranscriptionOptions
 from ringline.media.tapping import TapFrame, Track
-from ringline.node.transcripts import Ear, listening_of, plain
+from ringline.node.transcripts import MOST_CHARACTERS, Ear, listening_of, told
 from ringline.speech.recognition import Listening
 
 pytestmark = pytest.mark.unit
@@ -31,12 +33,24 @@ def test_what_a_track_is_listened_to_for(options: TranscriptionOptions, expected
     [
         ("Well, I don't know: 'Maybe?' OK…", "well i don't know maybe ok"),
         ("It costs 3.50, or 1,000.", "it costs 3.50 or 1,000"),
-        ("Ça va? Straße; 東京。", "ça va straße 東京"),
+        ("Ça va? Straße; 東京。 हिन्दी!", "ça va straße 東京 हिन्दी"),
         ("?!", ""),
     ],
 )
 def test_plain_words(text: str, expected: str) -> None:
-    assert plain(text) == expected
+    assert told(text, plain=True) == expected
+
+
+@given(st.text(), st.booleans())
+def test_a_text_is_one_line_of_bounded_length(text: str, plain: bool) -> None:
+    line = told(text * 50, plain=plain)
+    assert len(line) <= MOST_CHARACTERS
+    assert line.isprintable()
+    assert line == told(line, plain=plain)
+
+
+def test_what_is_not_plain_stays_as_it_is() -> None:
+    assert told(" Well, Ann:\n“3.5”? ", plain=False) == "Well, Ann: “3.5”?"
 
 
 class Noted:

@@ -21,7 +21,7 @@ from ringline.core import log
 from ringline.core.clock import MILLISECOND, Clock
 from ringline.media.plane import MediaBusy, MediaPlane, NoSuchLeg
 from ringline.media.tapping import Tap, TapFrame
-from ringline.node.transcripts import Ear, listening_of, plain
+from ringline.node.transcripts import Ear, listening_of, told
 from ringline.speech.recognition import (
     RATE,
     Listening,
@@ -204,7 +204,7 @@ class LiveTranscribers:
             ear.pass_by(frame)
 
     def _words(self, running: _Running, track: Track, words: Transcript) -> None:
-        text = plain(words.text) if running.options.plain else words.text.strip()
+        text = told(words.text, plain=running.options.plain)
         if not text:
             return
         now_ms = (self._clock.now_ns() - running.opened_ns) // MILLISECOND

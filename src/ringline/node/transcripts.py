@@ -1,6 +1,6 @@
 """Between calls and recognizers: what one is asked for, the audio it gets, the words an app gets. Pure."""
 
-import re
+import unicodedata
 
 from ringline.calls.options import Track, TranscriptionOptions
 from ringline.media.tapping import TapFrame
@@ -14,7 +14,8 @@ SEVERAL = frozenset(("auto", AUTO_DETECT, "codeswitch", "multi"))
 SHORTEST_SILENCE_MS = 100
 """A shorter one would end an utterance within a word."""
 
-_NOT_SAID = re.compile(r"(?<!\w)['’]|['’](?!\w)|(?<!\d)[.,]|[.,](?!\d)|[^\w\s'’.,]|_")
+MOST_CHARACTERS = 4000
+"""Of one text: several times what can be said in the longest utterance, half a minute."""
 
 
 def listening_of(options: TranscriptionOptions) -> Listening:
@@ -30,9 +31,24 @@ def listening_of(options: TranscriptionOptions) -> Listening:
     )
 
 
-def plain(text: str) -> str:
-    """The words in small letters, without punctuation but what is within words and numbers (don't, 3.5)."""
-    return " ".join(_NOT_SAID.sub(" ", text.lower()).split())
+def told(text: str, *, plain: bool) -> str:
+    """What an app is told: one line, of bounded length; may be empty.
+
+    Plain words are in small letters, without punctuation but what is within words and numbers (don't, 3.5).
+    """
+    printable = "".join(sign if sign.isprintable() else " " for sign in text[:MOST_CHARACTERS])
+    words = _without_punctuation(printable).lower() if plain else printable
+    return " ".join(words.split())[:MOST_CHARACTERS].rstrip()
+
+
+def _without_punctuation(text: str) -> str:
+    kept: list[str] = []
+    for before, sign, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        in_word = sign in "'’" and before.isalnum() and after.isalnum()
+        in_number = sign in ".," and before.isdigit() and after.isdigit()
+        punctuation = unicodedata.category(sign)[0] in "PS"
+        kept.append(" " if punctuation and not (in_word or in_number) else sign)
+    return "".join(kept)
 
 
 class Ear:
