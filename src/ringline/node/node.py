@@ -145,6 +145,7 @@ class Node:
             media_engine=self.plane.engine_kind,
             media_priority=self.plane.priority,
             speech=self.speech.ready(),
+            recognition=self.recognition.ready(),
         )
 
     async def stop(self, drain_secs: float) -> None:
@@ -458,6 +459,7 @@ class Node:
                 "media_priority": self.plane.priority,
                 "calls": self.runner.alive,
                 "speech": self.speech.ready(),
+                "recognition": self.recognition.ready(),
             },
         )
 
