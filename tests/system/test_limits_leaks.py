@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from ringline.core.settings import load
 from ringline.node.node import Node
 from ringline.testing import App, Received, tone, wav
+from tests.speech.hearing import tone_engine
 
 from . import rawsip
 
@@ -23,6 +25,13 @@ WARM, MEASURED = 40, 160
 AT_ONCE = 20
 NUMBER = "+15550199999"
 KEY = "KEYleak"
+TALK = {
+    "record": "record-from-answer",
+    "record_format": "wav",
+    "transcription": True,
+    "transcription_config": {"transcription_tracks": "both", "interim_results": True},
+}
+"""How a call that is answered is answered."""
 NOISE = 12
 """Objects of one kind that caches and the garbage collector may hold more after a batch than before it."""
 
@@ -37,7 +46,7 @@ class Customer:
         self._node = node
         self._app = app
         self._client = client
-        self._sound = app.serves(wav(tone(500, 0.1)))
+        self._sound = app.serves(wav(tone(500, 0.3)))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[str, asyncio.Event] = {}
         self.connection_id = ""
@@ -101,12 +110,12 @@ class Customer:
 
     async def _answer(self, event: Received) -> None:
         if _name(event).startswith("talk"):
-            await self._command(event, "answer", {"record": "record-from-answer", "record_format": "wav"})
+            await self._command(event, "answer", TALK)
             await self._command(event, "playback_start", {"audio_url": self._sound})
         elif _name(event).startswith("reject"):
             await self._command(event, "reject", {"cause": "USER_BUSY"})
 
-    async def _command(self, event: Received, name: str, body: dict[str, str]) -> None:
+    async def _command(self, event: Received, name: str, body: dict[str, Any]) -> None:
         call_id = event.payload["call_control_id"]
         await self._client.post(f"/calls/{call_id}/actions/{name}", json=body)
 
@@ -146,9 +155,10 @@ async def settled() -> Counter[str]:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Node]:
-    """A node in this process."""
+async def running(folder: Path, recognizer: str) -> AsyncIterator[Node]:
+    """A node in this process, and the URL of the recognizer that it asks."""
     values = {"api_key": KEY, "data": folder, "http.port": 0, "sip.port": 0, "sip.t1_ms": 20}
+    values |= {"recognition.remote_url": recognizer, "recognition.tracks": 4 * AT_ONCE}
     node = Node(load(None, {}, {**values, "sip.invites_per_second": 1000, "media.ports": "10000-13999"}))
     await node.start()
     try:
@@ -159,7 +169,12 @@ async def running(folder: Path) -> AsyncIterator[Node]:
 
 
 async def test_nothing_is_left_of_two_hundred_calls(tmp_path: Path) -> None:
-    async with running(tmp_path) as node, App() as app, rawsip.udp(node.sip_address) as wire:
+    async with (
+        tone_engine() as engine,
+        running(tmp_path, engine.url) as node,
+        App() as app,
+        rawsip.udp(node.sip_address) as wire,
+    ):
         headers = {"authorization": f"Bearer {KEY}"}
         async with httpx.AsyncClient(base_url=node.http_url, headers=headers, timeout=20) as client:
             customer = Customer(node, app, client)
@@ -181,4 +196,5 @@ async def test_nothing_is_left_of_two_hundred_calls(tmp_path: Path) -> None:
             } == {}
             assert app.inbox.types.count("call.hangup") == WARM + MEASURED
             assert app.inbox.types.count("call.recording.saved") == (WARM + MEASURED) // 4
+            assert len(engine.sent) >= (WARM + MEASURED) // 4
             assert (await client.get(node.http_url.removesuffix("/v2") + "/healthz")).json()["calls"] == 0
