@@ -6,13 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringline.speech.endpointing import Ended, Endpointer, InterimDue, Move, Rules, Span, State, windows
+from ringline.speech.endpointing import (
+    Ended,
+    Endpointer,
+    InterimDue,
+    Move,
+    Paused,
+    Rules,
+    Span,
+    State,
+    windows,
+)
 
 pytestmark = pytest.mark.unit
 
 RULES = Rules(
-    silence_ms=160, onset=3, before_ms=64, after_ms=64, longest_ms=32 * 40, interim_ms=320
-)  # 5, 2, 2, 40 and 10 windows
+    silence_ms=160, onset=3, before_ms=64, after_ms=64, longest_ms=32 * 40, interim_ms=320, pause_ms=96
+)  # 5, 2, 2, 40, 10 and 3 windows
 LEVEL = -30.0
 
 
@@ -64,13 +74,24 @@ def test_the_end_is_told_when_the_silence_is_long_enough_and_not_before() -> Non
     endpointer = Endpointer(RULES)
     for _ in range(6):
         assert endpointer.step(1.0, LEVEL) == ()
-    assert [endpointer.step(0.0, LEVEL) for _ in range(5)] == [(), (), (), (), (Ended(Span(0, 8)),)]
+    whole = Span(0, 8)
+    assert [endpointer.step(0.0, LEVEL) for _ in range(5)] == [(), (), (Paused(whole),), (), (Ended(whole),)]
     assert endpointer.state is State.QUIET
 
 
 def test_an_unfinished_utterance_is_worth_a_look_from_time_to_time() -> None:
     looks = [move.span for move in run("...." + "#" * 24 + ".....") if isinstance(move, InterimDue)]
     assert looks == [Span(2, 12), Span(2, 22)]
+
+
+def test_a_pause_may_be_the_end_and_may_not() -> None:
+    moves = [move for move in run("....###...##....##.....") if not isinstance(move, InterimDue)]
+    assert moves == [Paused(Span(2, 9)), Paused(Span(2, 14)), Paused(Span(2, 20)), Ended(Span(2, 20))]
+
+
+def test_where_the_silence_that_ends_is_short_there_is_no_pause_before_it() -> None:
+    moves = run("####....", Rules(silence_ms=64, pause_ms=64))
+    assert moves == [Ended(Span(0, 6))]
 
 
 def test_an_endless_utterance_is_cut_at_the_quietest_place_of_its_second_half() -> None:
@@ -106,6 +127,7 @@ rules = st.builds(
     after_ms=st.integers(0, 400),
     longest_ms=st.integers(0, 2000),
     interim_ms=st.integers(0, 1000),
+    pause_ms=st.integers(0, 600),
 )
 
 
@@ -116,10 +138,19 @@ def test_any_track_becomes_utterances_in_order(track: list[tuple[float, float]],
     longest = max(windows(rules.longest_ms), 2 * (windows(rules.before_ms) + rules.onset))
     spans: list[Span] = []
     looks: list[Span] = []
+    pause: Span | None = None
     needed = [0]
     for speech, level in track:
+        if speech >= rules.goes_on:
+            pause = None
         for move in endpointer.step(speech, level):
-            if isinstance(move, Ended):
+            if isinstance(move, Paused):
+                assert pause is None, "once in a silence"
+                pause = move.span
+            elif isinstance(move, Ended):
+                if endpointer.state is State.QUIET:  # it was not cut
+                    assert pause in (None, move.span), "unless more is said, the pause was the end"
+                pause = None
                 assert all(look.first == move.span.first for look in looks), "looks are at what ends"
                 looks.clear()
                 spans.append(move.span)

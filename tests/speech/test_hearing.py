@@ -237,6 +237,80 @@ async def test_trouble_with_an_unfinished_one_is_no_loss(service: RecognitionSer
     assert recognition.lost == 0
 
 
+# ---------------------------------------------------------------------- the first silence
+
+
+async def test_an_utterance_is_asked_for_at_its_first_silence_and_told_at_its_end(
+    service: RecognitionService, ears: Ears
+) -> None:
+    told = Told()
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    play(recognition, tone(440, 480) + quiet(320))
+    await settled()
+    assert [passage.is_final for passage in ears.asked] == [True]
+    assert told.transcripts == [], "it may go on"
+    play(recognition, quiet(320))
+    await settled()
+    assert told.finals == ["alpha"]
+    assert len(ears.asked) == 1
+    await recognition.close()
+
+
+async def test_when_it_goes_on_all_of_it_is_asked_for(service: RecognitionService, ears: Ears) -> None:
+    told = Told()
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    play(recognition, tone(440, 480) + quiet(320))
+    await settled()
+    play(recognition, tone(660, 480) + PAUSE)
+    await recognition.close()
+    assert told.finals == ["alpha bravo"]
+    assert [words_in(passage.pcm) for passage in ears.asked] == ["alpha", "alpha bravo"]
+
+
+async def test_an_early_answer_that_comes_late_is_waited_for(service: RecognitionService, ears: Ears) -> None:
+    told = Told()
+    ears.go.clear()
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    play(recognition, tone(440, 480) + quiet(320))
+    await ears.thinks.wait()
+    play(recognition, PAUSE)
+    await settled()
+    ears.go.set()
+    await recognition.close()
+    assert told.finals == ["alpha"]
+    assert len(ears.asked) == 1
+    assert ears.cancelled == []
+
+
+async def test_a_failure_at_the_first_silence_is_not_the_last_word(
+    service: RecognitionService, ears: Ears
+) -> None:
+    told = Told()
+    ears.trouble = [RecognitionUnavailable("It is broken", "Mend it")]
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    play(recognition, tone(440, 480) + quiet(320))
+    await settled()
+    play(recognition, PAUSE)
+    await recognition.close()
+    assert told.finals == ["alpha"]
+    assert recognition.lost == 0
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_nobody_is_asked_early_without_room_or_wish(ears: Ears, early: bool) -> None:
+    ears.room = not early
+    service = RecognitionService([ears], early=early)
+    told = Told()
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    play(recognition, tone(440, 480) + quiet(320))
+    await settled()
+    assert ears.asked == []
+    play(recognition, quiet(320))
+    await recognition.close()
+    assert told.finals == ["alpha"]
+    assert len(ears.asked) == 1
+
+
 # ---------------------------------------------------------------------- holes and stalls
 
 

@@ -156,6 +156,11 @@ class RecognitionSettings(Section):
         description="Who finds speech: the model silero-vad, or loudness alone; auto is the model if pulled.",
     )
     workers: int = Field(0, ge=0, description="Utterances written down here at once; 0: one a core, up to 4.")
+    early: bool = Field(
+        True,
+        description="Write an utterance down at its first silence, not only at its end: quicker, at times in "
+        "vain.",
+    )
     tracks: int = Field(32, ge=1, description="Tracks of calls listened to at once; then more are refused.")
 
 

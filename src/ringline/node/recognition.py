@@ -21,5 +21,7 @@ def make_recognition(settings: Settings, clock: Clock, client: httpx.AsyncClient
             one.remote_languages,
             one.remote_in_flight,
         )
-    choice = RecognitionChoice(settings.models_folder(), Vad(one.vad), one.tracks, one.workers, remote)
+    choice = RecognitionChoice(
+        settings.models_folder(), Vad(one.vad), one.tracks, one.workers, one.early, remote
+    )
     return make_recognizer(choice, client, clock)

@@ -23,7 +23,8 @@ class Rules:
 
     `onset` windows in a row at `begins` or above begin one, `silence_ms` below `goes_on` end it. It is given
     `before_ms` of what came before and `after_ms` of the silence behind. At `longest_ms` it is cut at the
-    quietest place of its second half. One that goes on is worth a look every `interim_ms`.
+    quietest place of its second half. One that goes on is worth a look every `interim_ms`; after `pause_ms`
+    of silence it is probably whole.
     """
 
     silence_ms: int = 500
@@ -34,6 +35,7 @@ class Rules:
     after_ms: int = 160
     longest_ms: int = 30_000
     interim_ms: int = 640
+    pause_ms: int = 224
 
 
 class State(StrEnum):
@@ -59,13 +61,20 @@ class InterimDue:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """An utterance may be whole: if nothing more is said, `Ended` follows with the same span."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """An utterance is whole."""
 
     span: Span
 
 
-Move = InterimDue | Ended
+Move = InterimDue | Paused | Ended
 
 
 class Endpointer:
@@ -76,6 +85,7 @@ class Endpointer:
         self._silence = windows(rules.silence_ms)
         self._before = windows(rules.before_ms)
         self._after = min(windows(rules.after_ms), self._silence)
+        self._pause = max(self._after, windows(rules.pause_ms))
         self._longest = max(windows(rules.longest_ms), 2 * (self._before + rules.onset))
         self._every = windows(rules.interim_ms)
         self._state = State.QUIET
@@ -134,6 +144,8 @@ class Endpointer:
             return (self._end(self._spoken + self._after),)
         if self._next - self._first >= self._longest:
             return (self._cut(),)
+        if self._next - self._spoken == self._pause:
+            return (Paused(Span(self._first, self._spoken + self._after)),)
         if self._spoken == self._next >= self._due:
             self._due = self._next + self._every
             return (InterimDue(Span(self._first, self._next)),)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from ringline.core.clock import SECOND, Clock
 from ringline.speech.agreement import StablePrefix
-from ringline.speech.endpointing import WINDOW_MS, Ended, Endpointer, InterimDue, Move, Rules, Span, State
+from ringline.speech.endpointing import (
+    WINDOW_MS,
+    Ended,
+    Endpointer,
+    InterimDue,
+    Move,
+    Paused,
+    Rules,
+    Span,
+    State,
+)
 from ringline.speech.recognition import (
     RATE,
     Heard,
@@ -37,16 +47,21 @@ CLOSE_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Those that one track has: `transcribe` asks them, `has_room` says whether one is free now."""
+    """Those that one track has: `transcribe` asks them, `has_room` says whether one is free now.
+
+    `early`: an utterance is asked for at its first silence, in vain if more is said.
+    """
 
     transcribe: Callable[[Passage], Awaitable[Heard]]
     has_room: Callable[[], bool]
+    early: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Utterance:
     """Audio of a span, and its place in milliseconds."""
 
+    span: Span
     pcm: bytes
     started_ms: int
     ended_ms: int
@@ -80,8 +95,11 @@ class Hearing:
         self._more = asyncio.Event()
         self._work = asyncio.Event()
         self._whole: deque[_Utterance] = deque()
+        self._paused: _Utterance | None = None
         self._open: _Utterance | None = None
         self._asking: asyncio.Task[Heard] | None = None
+        self._asked: Span | None = None
+        self._early: tuple[Span, Heard] | None = None
         self._prefix = StablePrefix()
         self._next_interim_ns = 0
         self._stood_in_ms = 0
@@ -169,17 +187,25 @@ class Hearing:
             match move:
                 case Ended(span):
                     self._whole.append(self._utterance(span))
-                    self._open = None
+                    self._paused = self._open = None
                     if len(self._whole) > MOST_BEHIND:
                         self._whole.popleft()
                         self._lose("the engines are too slow")
-                    if self._asking:
-                        self._asking.cancel()
+                    self._leave_all_but(span)
+                case Paused(span) if self._engines.early and not self._whole:
+                    self._leave_all_but(span)
+                    if self._engines.has_room():
+                        self._paused, self._open = self._utterance(span), None
                 case InterimDue(span) if self._wants_interim():
-                    self._open = self._utterance(span)
-                case InterimDue():
+                    self._paused, self._open = None, self._utterance(span)
+                case _:
                     continue
             self._work.set()
+
+    def _leave_all_but(self, span: Span) -> None:
+        """What the engine is at is worth nothing any more, unless it is this."""
+        if self._asking and self._asked != span:
+            self._asking.cancel()
 
     def _wants_interim(self) -> bool:
         return (
@@ -193,7 +219,9 @@ class Hearing:
     def _utterance(self, span: Span) -> _Utterance:
         # Counted from the end: a hole may lie in the silence that comes before the first word.
         ended_ms = self._tape.place_ms(span.end - 1) + WINDOW_MS
-        return _Utterance(self._tape.cut(span), ended_ms - (span.end - span.first) * WINDOW_MS, ended_ms)
+        return _Utterance(
+            span, self._tape.cut(span), ended_ms - (span.end - span.first) * WINDOW_MS, ended_ms
+        )
 
     # ------------------------------------------------------------------ from utterances to texts
 
@@ -201,6 +229,10 @@ class Hearing:
         while not self._over:
             if self._whole:
                 await self._finish(self._whole.popleft())
+            elif self._paused:
+                paused, self._paused = self._paused, None
+                if heard := await self._ask(paused, is_final=True):
+                    self._early = (paused.span, heard)
             elif self._open:
                 opened, self._open = self._open, None
                 await self._look(opened)
@@ -212,8 +244,12 @@ class Hearing:
 
     async def _finish(self, utterance: _Utterance) -> None:
         self._prefix = StablePrefix()
+        early, self._early = self._early, None
         try:
-            heard = await self._engines.transcribe(self._passage(utterance, is_final=True))
+            if early and early[0] == utterance.span:
+                heard = early[1]
+            else:
+                heard = await self._engines.transcribe(self._passage(utterance, is_final=True))
         except Busy as error:
             self._lose(str(error))
             return
@@ -226,25 +262,28 @@ class Hearing:
             self._tell(utterance, text, heard.confidence)
 
     async def _look(self, utterance: _Utterance) -> None:
-        """Have an open utterance written down; given up as soon as it is whole."""
+        """Have a part of an open utterance written down, and tell what will stay."""
         began = self._clock.now_ns()
-        self._asking = asyncio.ensure_future(
-            self._engines.transcribe(self._passage(utterance, is_final=False))
-        )
+        heard = await self._ask(utterance, is_final=False)
+        now = self._clock.now_ns()
+        self._next_interim_ns = now + (now - began) * (INTERIM_SHARE - 1)
+        if heard and not self._whole and self._prefix.hear(heard.text):
+            self._tell(utterance, self._prefix.text, None, is_final=False)
+
+    async def _ask(self, utterance: _Utterance, *, is_final: bool) -> Heard | None:
+        """Ask for what may not be whole; None when it was left for something else, or could not be heard."""
+        passage = self._passage(utterance, is_final=is_final)
+        self._asked = utterance.span
+        self._asking = asyncio.ensure_future(self._engines.transcribe(passage))
         try:
             await asyncio.wait((self._asking,))
-            if self._asking.cancelled():
-                return
-            heard = self._asking.result()
-            if not self._whole and self._prefix.hear(heard.text):
-                self._tell(utterance, self._prefix.text, None, is_final=False)
+            return None if self._asking.cancelled() else self._asking.result()
         except (RecognitionUnavailable, Busy) as error:
             log.debug("an unfinished utterance was not heard: %s", error)
+            return None
         finally:
             self._asking.cancel()
             self._asking = None
-            now = self._clock.now_ns()
-            self._next_interim_ns = now + (now - began) * (INTERIM_SHARE - 1)
 
     def _passage(self, utterance: _Utterance, *, is_final: bool) -> Passage:
         return Passage(

@@ -48,11 +48,13 @@ class RecognitionService:
         detection: Detection | None = None,
         tracks: int = 32,
         clock: Clock | None = None,
+        early: bool = True,
     ) -> None:
-        """So many `tracks` may be listened to at once."""
+        """So many `tracks` may be listened to at once; `early` is explained at `Engines`."""
         self._transcribers = tuple(transcribers)
         self._detection = detection or EnergyDetection()
         self._tracks = tracks
+        self._early = early
         self._clock = clock or SystemClock()
         self._hearings: set[Hearing] = set()
         self._opening = 0
@@ -97,7 +99,7 @@ class RecognitionService:
         hearing = Hearing(
             listening,
             detector,
-            _engines(cast),
+            _engines(cast, self._early),
             on_transcript,
             on_failure,
             self._ended,
@@ -141,7 +143,7 @@ async def _start_one(cast: Cast) -> None:
     raise failures[0]
 
 
-def _engines(cast: Cast) -> Engines:
+def _engines(cast: Cast, early: bool) -> Engines:
     async def transcribe(passage: Passage) -> Heard:
         failures: list[RecognitionUnavailable | Busy] = []
         # Even one that is not ready is asked when no other is: it says why it cannot.
@@ -155,4 +157,4 @@ def _engines(cast: Cast) -> Engines:
     def has_room() -> bool:
         return any(one.has_room() for one in cast if one.ready())
 
-    return Engines(transcribe, has_room)
+    return Engines(transcribe, has_room, early)

@@ -4,7 +4,7 @@ from ringline.speech.endpointing import WINDOW_MS, Span
 from ringline.speech.recognition import RATE, SAMPLE_BYTES
 from ringline.speech.vad import WINDOW_BYTES
 
-LATEST_MS = 10_000
+LATEST_MS = 30_000
 """Audio that nobody looked at for so long is forgotten, oldest first."""
 
 

@@ -33,13 +33,14 @@ class RecognitionChoice:
     """`models` is the folder that `ringline models pull` fills.
 
     So many `tracks` are listened to at once, of which `at_once` utterances are written down here in parallel,
-    a core each; 0 is as many as there are cores, up to 4.
+    a core each; 0 is as many as there are cores, up to 4. `early` is explained at `hearing.Engines`.
     """
 
     models: Path
     vad: Vad = Vad.AUTO
     tracks: int = 32
     at_once: int = 0
+    early: bool = True
     remote: RemoteTranscriberSettings | None = None
 
 
@@ -59,7 +60,7 @@ def make_recognizer(
     local = moonshine_transcriber(choice.models, Limits(at_once, choice.tracks), clock=clock)
     if local is not None:
         transcribers.append(local)
-    return RecognitionService(transcribers, _detection(choice, clock), choice.tracks, clock)
+    return RecognitionService(transcribers, _detection(choice, clock), choice.tracks, clock, choice.early)
 
 
 def _detection(choice: RecognitionChoice, clock: Clock | None) -> Detection:
