@@ -20,6 +20,18 @@ def test_every_event_and_frame_is_described_once() -> None:
     assert hangup["event_type"] == {"const": "call.hangup"}
 
 
+def test_what_apps_of_insights_are_told_has_no_envelope() -> None:
+    document = describe()
+    channel = document["channels"]["insights"]["messages"]
+    assert list(channel) == ["conversation.insights.completed"]
+    assert "conversation.insights.completed" not in document["channels"]["webhooks"]["messages"]
+    event, payload = document["components"]["messages"]["conversation.insights.completed"]["payload"]["allOf"]
+    assert event["required"] == ["event_type", "id", "occurred_at"]
+    assert event["properties"]["event_type"] == {"const": "conversation.insights.completed"}
+    members = document["components"]["schemas"][payload["$ref"].rpartition("/")[2]]["properties"]
+    assert list(members) == ["conversation_id", "insight_group_id", "insight_group_name", "insights"]
+
+
 def test_every_reference_leads_somewhere() -> None:
     document = describe()
     references = set(_references(document))

@@ -88,11 +88,17 @@ async def test_an_idle_conversation_is_analysed_told_and_counted(tmp_path: Path)
         conversation_id = await desk.speak(who="Ann", assistant_id="assistant-1")
         told = await desk.app.inbox.next(COMPLETED, conversation_id=conversation_id, wait_s=30)
 
-        assert (told.payload["insight_group_id"], told.payload["insight_group_name"]) == (
-            desk.group_id,
-            "default",
-        )
-        assert [(one["insight_name"], one["result"]) for one in told.payload["insights"]] == [
+        assert told.event.keys() >= {"id", "occurred_at"}
+        documented = {name: value for name, value in told.event.items() if name not in ("id", "occurred_at")}
+        found = documented.pop("insights")
+        assert documented == {
+            "event_type": COMPLETED,
+            "conversation_id": conversation_id,
+            "insight_group_id": desk.group_id,
+            "insight_group_name": "default",
+        }
+        assert [one.keys() for one in found] == [{"insight_id", "insight_name", "result"}] * 2
+        assert [(one["insight_name"], one["result"]) for one in found] == [
             ("Topic", "Topic for Ann?"),
             ("Score", {"score": 4, "mood": "good"}),
         ]

@@ -34,6 +34,14 @@ def test_version_2_byte_for_byte() -> None:
     )
 
 
+def test_flat_byte_for_byte() -> None:
+    assert envelope.body(EVENT, attempt=3, delivered_to="https://app.example/", version="flat") == (
+        b'{"event_type":"call.recording.saved","id":"0ccc7b54-4df3-4bca-a65a-3da1ecc777f0",'
+        b'"occurred_at":"2025-11-23T03:30:00.000000Z",'
+        b'"digit":"#","n":3,"none":null,"o":{"a":[1,"\xc3\xbc"]},"t":true}'
+    )
+
+
 def test_version_1_byte_for_byte() -> None:
     assert envelope.body(EVENT, attempt=3, delivered_to="https://app.example/", version="1") == (
         b'{"record_type":"event","event_type":"recording_saved",'

@@ -13,19 +13,20 @@ from ringline.conversations.insights.events import Completed, CompletedOfCall
 from ringline.streams.wire import APP_SHAPES, SERVER_SHAPES
 from ringline.webhooks.payloads import EVENTS
 
-WEBHOOKS = {**EVENTS, **{one.event_type: one for one in (Completed, CompletedOfCall)}}
-"""Every payload that apps are sent, by its event type."""
+WEBHOOKS: dict[str, type] = {**EVENTS, CompletedOfCall.event_type: CompletedOfCall}
+"""Every payload that apps of calls are sent, by its event type."""
 
 REF = "#/components/schemas/{name}"
 
 
 def describe() -> dict[str, Any]:
     """The whole document."""
-    payloads, schemas = _schemas(list(WEBHOOKS.values()))
+    (flat, *payloads), schemas = _schemas([Completed, *WEBHOOKS.values()])
     server, more = _schemas(list(SERVER_SHAPES.values()))
     app, rest = _schemas(list(APP_SHAPES.values()))
     messages = {
         **{kind: _webhook(kind, schema) for kind, schema in zip(WEBHOOKS, payloads, strict=True)},
+        Completed.event_type: _flat(Completed.event_type, flat),
         **{f"stream.{name}": _frame(name, one) for name, one in zip(SERVER_SHAPES, server, strict=True)},
         **{f"app.{name}": _frame(name, one) for name, one in zip(APP_SHAPES, app, strict=True)},
     }
@@ -38,6 +39,7 @@ def describe() -> dict[str, Any]:
         },
         "channels": {
             "webhooks": _channel("The URL of your application.", list(WEBHOOKS)),
+            "insights": _channel("The `webhook` of an insight or its group.", [Completed.event_type]),
             "streamToApp": _channel(
                 "The `stream_url` of a stream, as your app reads it.",
                 [f"stream.{name}" for name in SERVER_SHAPES],
@@ -48,6 +50,7 @@ def describe() -> dict[str, Any]:
         },
         "operations": {
             "webhooks": _operation("send", "webhooks"),
+            "insights": _operation("send", "insights"),
             "streamToApp": _operation("send", "streamToApp"),
             "streamFromApp": _operation("receive", "streamFromApp"),
         },
@@ -59,22 +62,32 @@ def _schemas(types: Sequence[type]) -> tuple[tuple[dict[str, Any], ...], dict[st
     return msgspec.json.schema_components(types, ref_template=REF)
 
 
-def _webhook(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    data = {
-        "type": "object",
-        "required": ["record_type", "event_type", "id", "occurred_at", "payload"],
-        "properties": {
-            "record_type": {"const": "event"},
-            "event_type": {"const": kind},
-            "id": {"type": "string", "format": "uuid"},
-            "occurred_at": {"type": "string", "format": "date-time"},
-            "payload": payload,
-        },
+def _event(kind: str, **more: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's own members, and others beside them."""
+    members = {
+        "event_type": {"const": kind},
+        "id": {"type": "string", "format": "uuid"},
+        "occurred_at": {"type": "string", "format": "date-time"},
+        **more,
     }
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def _flat(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    return _signed(kind, {"allOf": [_event(kind), payload]})
+
+
+def _webhook(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    data = _event(kind, record_type={"const": "event"}, payload=payload)
     meta = {
         "type": "object",
         "properties": {"attempt": {"type": "integer", "minimum": 1}, "delivered_to": {"type": "string"}},
     }
+    envelope = {"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}}
+    return _signed(kind, envelope)
+
+
+def _signed(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     headers = {
         "type": "object",
         "properties": {
@@ -82,16 +95,7 @@ def _webhook(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
             "telnyx-timestamp": {"type": "string", "description": "Unix seconds; part of what is signed."},
         },
     }
-    return {
-        "name": kind,
-        "contentType": "application/json",
-        "headers": headers,
-        "payload": {
-            "type": "object",
-            "required": ["data", "meta"],
-            "properties": {"data": data, "meta": meta},
-        },
-    }
+    return {"name": kind, "contentType": "application/json", "headers": headers, "payload": body}
 
 
 def _frame(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,11 +54,11 @@ class Insights:
         Their ids follow from the run's, so the same results are never two events.
         """
         if group.webhook:
-            self._queue(conn, run, "group", completed(run, group, run.results), Target(url=group.webhook))
+            self._queue(conn, run, "group", completed(run, group, run.results), _app(group.webhook))
         webhooks = {insight.id: insight.webhook for insight in group.insights}
         for result in run.results:
             if url := webhooks.get(result.insight_id):
-                self._queue(conn, run, result.insight_id, completed(run, group, [result]), Target(url=url))
+                self._queue(conn, run, result.insight_id, completed(run, group, [result]), _app(url))
         if call_control_id := conversation.metadata.get(CALL_KEY):
             leg = legs.find_leg(conn, run.account_id, call_control_id)
             if leg is not None:
@@ -88,3 +88,8 @@ class Insights:
                 session_id=leg.session_id if leg else None,
             ),
         )
+
+
+def _app(url: str) -> Target:
+    """An app of insights, which is told in the documented, flat form (decision 20)."""
+    return Target(url=url, version="flat")

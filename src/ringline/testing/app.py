@@ -32,18 +32,23 @@ class Received:
     @property
     def type(self) -> str:
         """The event type."""
-        return str(self.event["data"]["event_type"])
+        return str(self._data["event_type"])
 
     @property
     def id(self) -> str:
         """The event's id, the same on every attempt."""
-        return str(self.event["data"]["id"])
+        return str(self._data["id"])
 
     @property
     def payload(self) -> dict[str, Any]:
-        """`data.payload`."""
-        payload: dict[str, Any] = self.event["data"]["payload"]
+        """`data.payload`; of an event without an envelope, as insights' are, all there is."""
+        payload: dict[str, Any] = self._data.get("payload", self._data)
         return payload
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.event.get("data", self.event)
+        return data
 
 
 class Inbox:

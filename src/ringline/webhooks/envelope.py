@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
+
+from ringline.webhooks.policy import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,21 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def body(event: Event, *, attempt: int, delivered_to: str, version: Literal["1", "2"] = "2") -> bytes:
-    """The bytes to send and sign. `attempt` counts from 1; `delivered_to` is the URL of this attempt."""
+def body(event: Event, *, attempt: int, delivered_to: str, version: Form = "2") -> bytes:
+    """The bytes to send and sign. `attempt` counts from 1; `delivered_to` is the URL of this attempt.
+
+    In a flat one the payload's members stand beside the event's own, which they must not be called as.
+    """
+    if version == "flat":
+        members = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
+        return msgspec.json.encode(
+            {
+                "event_type": event.event_type,
+                "id": event.id,
+                "occurred_at": timestamp(event.occurred_at),
+                **members,
+            }
+        )
     if version == "1":
         return msgspec.json.encode(
             {

@@ -46,6 +46,8 @@ KNOWN_EVENT_TYPES = frozenset(EVENTS) | {
 
 Method = Literal["POST", "GET"]
 Version = Literal["1", "2"]
+Form = Version | Literal["flat"]
+"""How an event is put into a body; `flat` is that of insights' own webhooks (`envelope.body`)."""
 
 
 class Hooks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,7 +78,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None is the server's default."""
     retries_ms: tuple[int, ...] | None = None
     """Pauses between rounds instead of `BACKOFF_MS`."""
-    version: Version = "2"
+    version: Form = "2"
 
     @property
     def origin(self) -> str:

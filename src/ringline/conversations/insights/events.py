@@ -19,7 +19,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
-    """To the app of a group, or of a single insight: what was found in a conversation."""
+    """To the app of a group, or of a single insight: what was found in a conversation.
+
+    Its members stand in the body beside `event_type`, without an envelope.
+    """
 
     event_type: ClassVar[str] = "conversation.insights.completed"
 
