@@ -7,9 +7,18 @@ from datetime import datetime
 
 import pytest
 
-from ringline.calls.commands import Dial, Gather, Hangup, SendDtmf, Transfer
+from ringline.calls.commands import Dial, Gather, Hangup, SendDtmf, TranscriptionStart, Transfer
 from ringline.calls.effects import Play
-from ringline.calls.inputs import Answered, MediaClosed, RecordingFinished, Superseded
+from ringline.calls.inputs import (
+    Answered,
+    MediaClosed,
+    RecordingFinished,
+    Superseded,
+    TranscriptHeard,
+    TranscriptionEnded,
+    TranscriptionFailed,
+    TranscriptionUp,
+)
 from ringline.calls.options import (
     Audio,
     DialTarget,
@@ -26,7 +35,16 @@ from ringline.calls.state import Facts, Instant, Leg, OnAnswer, State
 from ringline.core.clock import VirtualClock
 from ringline.core.errors import ApiError, RinglineError
 from ringline.core.ids import Ids
-from ringline.timeline.entries import AnyBody, CommandReceived, Ended, SipMessage
+from ringline.timeline import entries as e
+from ringline.timeline.entries import (
+    AnyBody,
+    CommandReceived,
+    Ended,
+    SipMessage,
+    SpeechResult,
+    TranscriptionStarted,
+    TranscriptionStopped,
+)
 from ringline.webhooks.payload import Payload
 
 from .world import APPLICATION
@@ -329,3 +347,52 @@ async def test_commands_stand_on_the_timeline_under_the_names_of_the_api() -> No
         "gather",
         "send_dtmf",
     ]
+
+
+async def test_words_are_on_the_timeline_even_those_that_come_too_late_to_be_told() -> None:
+    runner, doors, alarm = make()
+    await runner.begin(leg())
+    runner.post("v3:a", Answered("PCMU", 8000))
+    await runner.command("v3:a", TranscriptionStart(options=TranscriptionOptions(interim=True, engine="B")))
+    one = runner.find("v3:a")
+    assert one is not None
+    (transcription,) = one.transcriptions
+    runner.post("v3:a", TranscriptionUp(transcription))
+    runner.post("v3:a", TranscriptHeard(transcription, "inbound", "Well", final=False))
+    runner.post("v3:a", TranscriptHeard(transcription, "inbound", "Well then.", True, 0.5, 900, 300))
+    await settle()
+    assert doors.passed.count("start") == 1
+    await runner.command("v3:a", Hangup())
+    await settle()
+    assert doors.passed.count("stop") == 1
+    assert doors.passed.index("stop") < doors.passed.index("close_media")
+    assert "call.hangup" not in doors.events
+    alarm.set[-1][1]()
+    await settle()
+    assert doors.events[-1] == "call.hangup"
+    runner.post("v3:a", TranscriptHeard(transcription, "inbound", "Goodbye.", True))
+    runner.post("v3:a", TranscriptionEnded(transcription))
+    await settle()
+
+    spoken = SpeechResult | TranscriptionStarted | TranscriptionStopped
+    assert [entry for entry in doors.entries if isinstance(entry, spoken)] == [
+        TranscriptionStarted(transcription, "B", "en", ("inbound",)),
+        SpeechResult("Well then.", True, "inbound", 0.5, 900, 300),
+        SpeechResult("Goodbye.", True),
+        TranscriptionStopped(transcription),
+    ]
+    assert doors.events.count("call.transcription") == 2
+    assert doors.events[-1] == "call.hangup"
+
+
+async def test_what_broke_a_transcription_is_on_the_timeline() -> None:
+    runner, doors, _ = make()
+    await runner.begin(leg())
+    runner.post("v3:a", Answered("PCMU", 8000))
+    await runner.command("v3:a", TranscriptionStart(options=TranscriptionOptions()))
+    one = runner.find("v3:a")
+    assert one is not None
+    (transcription,) = one.transcriptions
+    runner.post("v3:a", TranscriptionFailed(transcription, "no weights"))
+    await settle()
+    assert e.TranscriptionFailed(transcription, "no weights") in doors.entries

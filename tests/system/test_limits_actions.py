@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import telnyx
 
 from ringline.testing import Phone
 
@@ -105,6 +106,14 @@ async def test_commands_without_a_body(shop: Shop, phone: Phone, body: bytes) ->
         assert await do("hangup", body) == (422, {"code": "90018", "pointer": ""})
         stranger = Actions(shop, client, "v3%3Anobody%2Fhere")
         assert await stranger("hangup", body) == (422, {"code": "90015", "pointer": "/call_control_id"})
+
+
+async def test_a_dial_that_nobody_could_write_down_is_not_placed(shop: Shop, phone: Phone) -> None:
+    with pytest.raises(telnyx.UnprocessableEntityError, match="10038"):
+        await shop.dials(phone.uri, transcription=True)
+    await shop.dials(phone.uri)
+    await phone.next_call()
+    assert len(phone.calls) == 1
 
 
 async def test_bodies_that_are_no_objects(shop: Shop, phone: Phone) -> None:

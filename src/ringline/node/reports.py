@@ -45,7 +45,10 @@ class Meter:
     def recognition(
         self, account_id: str, model: str, seconds: float, *, engine: str, source: str | None = None
     ) -> None:
-        """`seconds` of audio were listened to; `source` is the leg or request that they came from."""
+        """`seconds` of audio were listened to; `source` is the track or request that they came from.
+
+        Of a call, `engine` and `model` are those that were asked for: a track may be heard by several.
+        """
         self._log.note(
             UsageRecord(
                 kind=UsageKind.RECOGNITION,
