@@ -373,6 +373,10 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
      "/transcription_engine_config/keyterms"),
     ("transcription_start", {"transcription_engine_config": {"hints": [""]}}, "10025",
      "/transcription_engine_config/hints/0"),
+    ("transcription_start", {"transcription_engine_config": {"speech_context": [{"phrases": ["a"], "x": 1}]}},
+     "10015", "/transcription_engine_config/speech_context/0/x"),
+    ("transcription_start", {"transcription_engine_config": {"hints": [str(n) for n in range(500)],
+     "keyterms": ["one more"]}}, "10033", "/transcription_engine_config"),
     ("transcription_start", {"transcription_engine": "B", "transcription_engine_config":
      {"transcription_engine": "Google"}}, "10015", "/transcription_engine_config/transcription_engine"),
     ("transcription_start", {"transcription_engine": "Azure", "transcription_engine_config": {}}, "10004",

@@ -17,6 +17,8 @@ from ringline.calls.options import RecordOptions, Track, TranscriptionOptions
 
 DEFAULT_ENGINE = "Google"
 DEFAULT_LANGUAGE = "en"
+MOST_PHRASES = 500
+"""Of all kinds together: a recognizer gets them with every utterance."""
 FAMILIES = {"A": "Google", "B": "Telnyx", "deepgram/nova-2": "Deepgram", "deepgram/nova-3": "Deepgram"}
 """Names that mean another one."""
 
@@ -40,7 +42,7 @@ Language = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z]{2,10}([-_][A-Za-z0-9]{1,10}){0,4}$"),
     Field(
-        description="A BCP 47 tag, or `auto` or `auto_detect`; the recognizer's own where it knows but one.",
+        description="A BCP 47 tag; `auto` and `auto_detect` leave it to the recognizer.",
         examples=["en-US"],
     ),
 ]
@@ -50,6 +52,8 @@ Phrases = Annotated[list[Phrase], Field(max_length=100)]
 
 class SpeechContext(Body):
     """Phrases that are likely to be said."""
+
+    model_config = ConfigDict(extra="forbid")
 
     phrases: Phrases = Field([])
     boost: Ignored = None
@@ -65,7 +69,7 @@ class EngineConfig(Body):
     transcription_model: Annotated[str | None, Field(max_length=200, examples=["openai/whisper-tiny"])] = None
     model: GoogleModel | None = None
     interim_results: bool | None = None
-    hints: Annotated[list[Phrase], Field(max_length=500)] = Field([])
+    hints: Annotated[list[Phrase], Field(max_length=MOST_PHRASES)] = Field([])
     keyterms: Phrases = Field([])
     keywords_boosting: Annotated[dict[Phrase, float], Field(max_length=100)] = Field(
         {}, description="Words that are likely to be said; their weights are without effect."
@@ -109,7 +113,7 @@ class TranscriptionBody(Body):
     interim_results: bool | None = None
 
     def options(self, within: str = "") -> TranscriptionOptions:
-        """As the call wants it; raises `ApiError` for two engines, and for Azure without its region.
+        """As the call wants it; raises `ApiError` for what does not fit together.
 
         `within` is the JSON pointer of this body.
         """
@@ -118,6 +122,9 @@ class TranscriptionBody(Body):
         engine = self._engine(config, f"{pointer}/transcription_engine")
         if engine == "Azure" and self.transcription_engine_config and config.region is None:
             raise errors.missing(f"{pointer}/region", "Azure needs a region.")
+        phrases = config.phrases()
+        if len(phrases) > MOST_PHRASES:
+            raise errors.invalid("10033", pointer, f"At most {MOST_PHRASES} phrases can be given.")
         interim = config.interim_results if config.interim_results is not None else self.interim_results
         return TranscriptionOptions(
             tracks=TRACKS[self.transcription_tracks],
@@ -125,7 +132,7 @@ class TranscriptionBody(Body):
             model=config.transcription_model or config.model,
             language=config.language or self.language or DEFAULT_LANGUAGE,
             interim=bool(interim),
-            hints=config.phrases(),
+            hints=phrases,
             silence_ms=config.silence_ms(),
             plain=not config.smart_format,
         )
