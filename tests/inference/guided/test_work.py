@@ -176,22 +176,6 @@ def test_what_people_ask_for_is_far_from_the_limit() -> None:
     assert work.done < MOST_WORK / 4
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {
-            "$defs": {f"d{n}": {"items": {"$ref": f"#/$defs/d{n + 1}"}} for n in range(1500)},
-            "$ref": "#/$defs/d0",
-        },
-        {"prefixItems": [{"type": "integer"}] * 101},
-    ],
-)
-def test_what_is_deep_is_refused_too(asked: dict[str, Any]) -> None:
-    asked = asked | ({"$defs": {**asked["$defs"], "d1500": {}}} if "$defs" in asked else {})
-    with pytest.raises(NotExpressible, match=r"references that lead so deep|more than 100"):
-        grammar_of(guide(asked), Work())
-
-
 def test_lists_are_merged_in_one_pass() -> None:
     one, other = ({"enum": names(2_000, start)} for start in "ab")
     with counted() as steps:
@@ -212,6 +196,34 @@ def question(asked: Promise | None = None, *tools: Tool) -> ChatRequest:
 
 def tool(name: str, schema: Any) -> Tool:
     return Tool(name, "", json.dumps(schema))
+
+
+def chained(length: int) -> dict[str, Any]:
+    """Definitions of which each leads to the next."""
+    definitions: dict[str, Any] = {f"d{length}": {}}
+    definitions |= {f"d{n}": {"items": {"$ref": f"#/$defs/d{n + 1}"}} for n in range(length)}
+    return {"$defs": definitions, "$ref": "#/$defs/d0"}
+
+
+def tuples(depth: int) -> dict[str, Any]:
+    """Tuples whose last item is a tuple."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"prefixItems": [{"type": "string"}] * 99 + [schema]}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (chained(1_500), "nested so deeply"),
+        (tuples(5), "nested so deeply"),
+        ({"prefixItems": [{"type": "integer"}] * 101}, "prefixItems at #: more than 100"),
+    ],
+)
+def test_what_is_deep_is_refused_too(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(Unsupported, match=told):
+        plan(question(guide(asked)), GRAMMARS, Ids.seeded(1))
 
 
 def test_a_refusal_names_the_limit() -> None:

@@ -42,7 +42,7 @@ def check_of(guide: Guide, field: str) -> Check:
 def schema_check(schema: str, field: str) -> Check:
     """The check of JSON texts against a schema (JSON text); raises `BadGuide`."""
     try:
-        validator = _validator(schema)
+        validator, _ = _compiled(schema)
     except (ValueError, RecursionError) as error:
         raise BadGuide(field, f"this is no JSON Schema: {_first_line(error)}") from error
 
@@ -57,11 +57,14 @@ def schema_check(schema: str, field: str) -> Check:
     return check
 
 
-@lru_cache(maxsize=256)
 def patterns_in(schema: str) -> int:
-    """How many regexes a schema (JSON text) has; raises `ValueError` for what is no JSON."""
+    """How many regexes a schema has that `schema_check` takes."""
+    return _compiled(schema)[1]
+
+
+def _patterns(schema: Any) -> int:
     found = 0
-    inner = [read(schema)]
+    inner = [schema]
     while inner:
         match inner.pop():
             case dict() as members:
@@ -97,16 +100,20 @@ def _is_object(text: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Any:
+def _compiled(schema: str) -> tuple[Any, int]:
+    """A validator, and the number of its regexes."""
     if len(schema) > MOST_SCHEMA:
         raise ValueError(f"it has more than {MOST_SCHEMA} characters")
-    if patterns_in(schema) > MOST_PATTERNS:
+    document = read(schema)
+    patterns = _patterns(document)
+    if patterns > MOST_PATTERNS:
         raise ValueError(f"it has more than {MOST_PATTERNS} patterns")
     # Rust's regex engine is linear; the other that the package has backtracks.
     regexes = jsonschema_rs.RegexOptions(size_limit=MOST_COMPILED)
-    return jsonschema_rs.validator_for(
-        read(schema), pattern_options=regexes, offline=True, validate_formats=False
+    validator = jsonschema_rs.validator_for(
+        document, pattern_options=regexes, offline=True, validate_formats=False
     )
+    return validator, patterns
 
 
 def _regex(pattern: str, field: str) -> Any:

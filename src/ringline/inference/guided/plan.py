@@ -188,14 +188,24 @@ def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer]
 # Clients ask the same again and again, and a large schema takes longer to write out than an answer to begin.
 @lru_cache(maxsize=128)
 def _made(guide: Promise) -> GrammarGuide:
-    return GrammarGuide(gbnf.serialize(grammar_of(guide, Work())))
+    return _written(lambda: grammar_of(guide, Work()))
 
 
 @lru_cache(maxsize=128)
 def _calls(tools: tuple[Tool, ...], choice: ToolChoice, are_many: bool, guide: Guide | None) -> GrammarGuide:
-    work = Work()
-    words = None if guide is None or isinstance(guide, GrammarGuide) else grammar_of(guide, work)
-    return GrammarGuide(gbnf.serialize(toolprompt.calls_grammar(tools, choice, are_many, words, work)))
+    def make() -> Grammar:
+        work = Work()
+        words = None if guide is None or isinstance(guide, GrammarGuide) else grammar_of(guide, work)
+        return toolprompt.calls_grammar(tools, choice, are_many, words, work)
+
+    return _written(make)
+
+
+def _written(make: Callable[[], Grammar]) -> GrammarGuide:
+    try:
+        return GrammarGuide(gbnf.serialize(make()))
+    except RecursionError:
+        raise NotExpressible("schemas and references nested so deeply") from None
 
 
 def grammar_of(guide: Promise, work: Work) -> Grammar:

@@ -89,10 +89,7 @@ BY_TYPE = {
 def grammar_of(schema: object, work: Work) -> Grammar:
     """The values that are valid against a schema; raises `NotExpressible` that names keyword and place."""
     compiler = _Compiler(schema, work)
-    try:
-        root = compiler.expression(schema, "#", ())
-    except RecursionError:
-        raise NotExpressible("references that lead so deep") from None
+    root = compiler.expression(schema, "#", ())
     return Grammar(root, values.RULES | compiler.rules)
 
 
@@ -155,8 +152,7 @@ class _Compiler:
             return self.expression(rest, at, trail)
         if keyword == "oneOf":
             flats = [self._flat(part, f"{at}/oneOf/{place}") for place, part in enumerate(parts)]
-            if len(flats) <= MOST_PARTS_EXCLUDING:
-                self._work.add(len(flats) * sum(map(_members_of, flats)) // CHEAP)
+            self._work.add(len(flats) * sum(map(_members_of, flats)) // CHEAP)
             if len(flats) > MOST_PARTS_EXCLUDING or not all(
                 are_disjoint(one, other, lambda inner: self._flat(inner, at))
                 for one, other in combinations(flats, 2)
@@ -322,7 +318,7 @@ class _Compiler:
         if pattern is not None:
             self._work.add(PATTERN * len(pattern))
             try:
-                return _quoted(pattern)
+                return values.quoted(regex.parse(pattern))
             except NotExpressible as refusal:
                 raise NotExpressible(f"pattern at {at} with {refusal.what}") from refusal
         return sequence(values.QUOTE, repeat(values.CHARACTER, least, most), values.QUOTE)
@@ -331,7 +327,7 @@ class _Compiler:
         """A format's rule, written once however many strings have it."""
         name = f"format-{shape}"
         if name not in self.rules:
-            self.rules[name] = _quoted(pattern)
+            self.rules[name] = _format(pattern)
             self._work.add(size(self.rules[name]))
         return Rule(name)
 
@@ -349,8 +345,8 @@ def _kinds(schema: Schema) -> list[str]:
     return told or [kind for kind in KINDS if kind != "integer"]
 
 
-@lru_cache(maxsize=256)
-def _quoted(pattern: str) -> Expression:
+@lru_cache
+def _format(pattern: str) -> Expression:
     return values.quoted(regex.parse(pattern))
 
 
