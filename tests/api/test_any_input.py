@@ -51,6 +51,13 @@ BODIES = {
         "transcription_language",
     ],
     ("POST", "/calls/v3:a/actions/streaming_start"): ["stream_url", "custom_parameters", "stream_auth_token"],
+    ("POST", "/calls/v3:a/actions/transcription_start"): [
+        "transcription_engine",
+        "transcription_engine_config",
+        "transcription_tracks",
+        "language",
+        "interim_results",
+    ],
     ("POST", "/call_control_applications"): ["application_name", "webhook_event_url", "inbound", "tags"],
     ("POST", "/credential_connections"): [
         "connection_name",

@@ -5,9 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from ringline.api.models.transcription import MOST_PHRASES, EngineConfig, TranscriptionStart
 from ringline.calls import commands
 from ringline.calls.options import TranscriptionOptions
+from ringline.core.errors import ApiError
 
 from .house import House
 
@@ -100,6 +105,29 @@ async def test_what_is_asked_for_is_what_the_call_is_told(
     ((_, _, command),) = house.calls.commands
     assert isinstance(command, commands.TranscriptionStart)
     assert command.options == expected
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-9999, 9999) | st.text(max_size=9)
+CONFIGS = st.dictionaries(
+    st.sampled_from([*EngineConfig.model_fields, "unknown"]),
+    SCALARS
+    | st.lists(SCALARS, max_size=3)
+    | st.dictionaries(st.sampled_from(["phrases", "boost", "word"]), SCALARS | st.lists(SCALARS, max_size=2)),
+    max_size=4,
+)
+
+
+@given(CONFIGS)
+@settings(max_examples=100, deadline=None)
+def test_any_configuration_is_taken_or_refused(config: dict[str, Any]) -> None:
+    try:
+        body = TranscriptionStart.model_validate({"transcription_engine_config": config})
+        options = body.command().options
+    except (ValidationError, ApiError):
+        return
+    assert "unknown" not in config
+    assert len(options.hints) <= MOST_PHRASES
+    assert options.silence_ms is None or 0 <= options.silence_ms <= 5000
 
 
 async def test_a_reference_to_a_key_is_not_kept(api: httpx.AsyncClient, house: House) -> None:
