@@ -296,6 +296,24 @@ async def test_a_failure_at_the_first_silence_is_not_the_last_word(
     assert recognition.lost == 0
 
 
+async def test_a_look_makes_room_for_what_may_be_whole(service: RecognitionService, ears: Ears) -> None:
+    told = Told()
+    recognition = await service.open(Listening(interim=True), told.transcript, told.failure)
+    ears.go.clear()
+    play(recognition, tone(440, 1000))
+    await ears.thinks.wait()
+    ears.room = False  # the look has the only place
+    play(recognition, quiet(320))
+    await settled()
+    assert [passage.is_final for passage in ears.cancelled] == [False]
+    assert [passage.is_final for passage in ears.asked] == [False, True]
+    ears.go.set()
+    play(recognition, quiet(320))
+    await recognition.close()
+    assert told.finals == ["alpha"]
+    assert len(ears.asked) == 2
+
+
 @pytest.mark.parametrize("early", [True, False])
 async def test_nobody_is_asked_early_without_room_or_wish(ears: Ears, early: bool) -> None:
     ears.room = not early
@@ -366,8 +384,9 @@ async def test_odd_bytes_and_empty_ones(service: RecognitionService) -> None:
 
 
 async def test_a_slow_engine_loses_the_oldest_and_keeps_the_order(
-    service: RecognitionService, ears: Ears
+    service: RecognitionService, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hearing, "MOST_BEHIND_S", 4)  # each utterance has somewhat less than a second
     told = Told()
     recognition = await service.open(Listening(), told.transcript, told.failure)
     ears.go.clear()

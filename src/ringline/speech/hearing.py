@@ -21,6 +21,7 @@ from ringline.speech.endpointing import (
 )
 from ringline.speech.recognition import (
     RATE,
+    SAMPLE_BYTES,
     Heard,
     Listening,
     Passage,
@@ -33,8 +34,8 @@ from ringline.workers import Busy
 
 log = logging.getLogger(__name__)
 
-MOST_BEHIND = 4
-"""Utterances of one track that wait for an engine; then the oldest is given up."""
+MOST_BEHIND_S = 60
+"""Audio of one track that waits for an engine; then the oldest utterance is given up."""
 FAILURES = 3
 GIVE_UP_NS = 30 * SECOND
 """A track is given up when so many utterances in a row failed over so long a time: engines are restarted."""
@@ -54,7 +55,7 @@ class Engines:
 
     transcribe: Callable[[Passage], Awaitable[Heard]]
     has_room: Callable[[], bool]
-    early: bool = True
+    early: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +189,23 @@ class Hearing:
                 case Ended(span):
                     self._whole.append(self._utterance(span))
                     self._paused = self._open = None
-                    if len(self._whole) > MOST_BEHIND:
-                        self._whole.popleft()
-                        self._lose("the engines are too slow")
                     self._leave_all_but(span)
+                    self._bound()
                 case Paused(span) if self._engines.early and not self._whole:
+                    has_room = self._asking is not None or self._engines.has_room()
                     self._leave_all_but(span)
-                    if self._engines.has_room():
+                    if has_room:
                         self._paused, self._open = self._utterance(span), None
                 case InterimDue(span) if self._wants_interim():
                     self._paused, self._open = None, self._utterance(span)
                 case _:
                     continue
             self._work.set()
+
+    def _bound(self) -> None:
+        while sum(len(one.pcm) for one in self._whole) > MOST_BEHIND_S * RATE * SAMPLE_BYTES:
+            self._whole.popleft()
+            self._lose("the engines are too slow")
 
     def _leave_all_but(self, span: Span) -> None:
         """What the engine is at is worth nothing any more, unless it is this."""
