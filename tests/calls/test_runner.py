@@ -370,9 +370,14 @@ async def test_words_are_on_the_timeline_even_those_that_come_too_late_to_be_tol
     alarm.set[-1][1]()
     await settle()
     assert doors.events[-1] == "call.hangup"
+    waits = len(alarm.set)
     runner.post("v3:a", TranscriptHeard(transcription, "inbound", "Goodbye.", True))
+    await settle()
+    assert len(alarm.set) == waits  # the leg does not leave before it knows its last words
     runner.post("v3:a", TranscriptionEnded(transcription))
     await settle()
+    alarm.set[-1][1]()
+    assert runner.find("v3:a") is None
 
     spoken = SpeechResult | TranscriptionStarted | TranscriptionStopped
     assert [entry for entry in doors.entries if isinstance(entry, spoken)] == [

@@ -259,6 +259,7 @@ def test_the_hangup_does_not_wait_for_ever(closes_media: bool) -> None:
     world.give(leg, TranscriptionEnded(transcription))
     assert world.events(leg)[-1] == "call.hangup"
     assert world.events(leg).count("call.hangup") == 1
+    assert leg.transcriptions == {}
 
 
 def test_a_failure_at_the_end_lets_the_hangup_go() -> None:

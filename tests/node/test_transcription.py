@@ -245,6 +245,16 @@ async def test_who_cannot_be_heard_is_told_at_once(desk: Desk) -> None:
     assert (lacking.value.status, lacking.value.problems[0].code) == (422, "10038")
 
 
+async def test_the_end_of_the_node_does_not_wait_for_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringline.node.transcription.SETTLE_S", 0.05)
+    desk.engine.loaded.clear()
+    desk.transcribers.start(desk.leg, "t1", TranscriptionOptions())
+    await desk.transcribers.settle()
+    assert await desk.until(TranscriptionFailed) == TranscriptionFailed("t1", "The node stopped")
+
+
 async def test_the_end_of_the_node_waits_for_last_words(desk: Desk) -> None:
     desk.transcribers.start(desk.leg, "t1", TranscriptionOptions())
     await desk.until(TranscriptionUp)

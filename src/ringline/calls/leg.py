@@ -56,6 +56,10 @@ TIMERS: dict[str, Callable[[Leg, Context], list[Effect]]] = {
 }
 
 
+AFTER_THE_END = (i.RecordingFinished, i.RecordingFailed, i.TranscriptionEnded, i.TranscriptionFailed)
+"""What a leg that is over still waits for."""
+
+
 def obey(leg: Leg, command: c.Command, context: Context) -> Done:
     """Decide a command; raises `ApiError` when this leg cannot do it now, and then nothing has changed."""
     leg.require_alive()
@@ -75,7 +79,7 @@ def obey(leg: Leg, command: c.Command, context: Context) -> Done:
 
 def take(leg: Leg, event: i.Input, context: Context) -> list[Effect]:
     """Decide what an input means; never raises, whatever the state."""
-    if leg.state is State.ENDED and not isinstance(event, i.RecordingFinished | i.RecordingFailed):
+    if leg.state is State.ENDED and not isinstance(event, AFTER_THE_END):
         return []
     return INPUTS[type(event)](leg, event, context)
 

@@ -102,7 +102,8 @@ class Desk:
     @property
     def finished(self) -> bool:
         """Whether nothing more will come of the leg but notes on its timeline."""
-        return self.leg.state is State.ENDED and not self.leg.recordings
+        leg = self.leg
+        return leg.state is State.ENDED and not leg.recordings and not leg.transcriptions
 
 
 class Runner:
@@ -126,7 +127,7 @@ class Runner:
         return self._alive
 
     def legs(self) -> Iterable[Leg]:
-        """Every leg that has not ended, and those whose recordings are still being written."""
+        """Every leg that has not ended, and those whose recordings or words are still being written."""
         return [desk.leg for desk in self._desks.values()]
 
     def find(self, call: str) -> Leg | None:

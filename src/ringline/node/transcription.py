@@ -126,7 +126,7 @@ class LiveTranscribers:
         self._running[transcription] = running
         task = asyncio.create_task(self._run(running), name=f"transcription {transcription}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._done, running))
 
     def stop(self, leg: Leg, transcription: str) -> None:
         """Listen no more; what was being said is still told."""
@@ -155,8 +155,14 @@ class LiveTranscribers:
         finally:
             closing = (ear.recognition.close() for ear in running.ears)
             await asyncio.gather(*closing, return_exceptions=True)
-            self._running.pop(running.id, None)
+
+    def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
+        """Tell the leg, whatever happened: it waits for this."""
+        self._tasks.discard(task)
+        self._running.pop(running.id, None)
         self._account(running)
+        if task.cancelled():
+            running.failure = "The node stopped"
         if running.failure:
             self._log.warning("a transcription failed", call=running.call, reason=running.failure)
             self._post(running.call, TranscriptionFailed(running.id, running.failure))
