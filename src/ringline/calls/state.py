@@ -7,7 +7,7 @@ PARKED       an incoming INVITE                                 answer → ANSWE
 DIALLING     dial, transfer                                     far end's 2xx → ANSWERED; any end → ENDING
 ANSWERED     our 2xx or theirs                                  any end → ENDING
 ENDING       hang-up, refusal, failure, limits                  media closed, last words told → ENDED
-ENDED        –                                                  – (only recordings are still reported)
+ENDED        –                                                  – (recordings are reported, words kept)
 ===========  =================================================  ==========================================
 
 Being bridged is not a state of its own: an answered leg has a peer or has none (spec voice-api §2).
