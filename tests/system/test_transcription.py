@@ -167,3 +167,22 @@ async def test_bridged_legs_hear_each_other(shop: Shop, phone: Phone, second_pho
     call.hang_up()
     await shop.app.inbox.next("call.hangup", call_control_id=other_id)
     assert [text for _, text, _ in texts(shop)] == ["Bravo."]
+
+
+async def test_another_codec_and_a_hold_change_nothing(shop: Shop) -> None:
+    async with Phone(codecs=("PCMU", "G722")) as phone:
+        call = phone.dial(shop.sip)
+        call_id = await shop.takes(call)
+        await shop.do(shop.client.calls.actions.start_transcription, call_id)
+        await call.play(tone(ALPHA, seconds=1))
+        assert await told(shop, "inbound") == "Alpha."
+        call.change_codec("G722")
+        await call.until(lambda: call.codec == "G722", "the other codec")
+        await call.play(tone(BRAVO, seconds=1))
+        assert await told(shop, "inbound") == "Bravo."
+        call.hold()
+        await shop.app.inbox.next("call.hold")
+        call.unhold()
+        await shop.app.inbox.next("call.unhold")
+        await call.play(tone(CHARLIE, seconds=1))
+        assert await told(shop, "inbound") == "Charlie."
