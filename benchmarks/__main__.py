@@ -9,7 +9,17 @@ from pathlib import Path
 
 from benchmarks import children, programs, report
 
-NAMES = ("calls", "setup", "commands", "webhooks", "frames", "chat", "embeddings", "conversations")
+NAMES = (
+    "calls",
+    "setup",
+    "commands",
+    "webhooks",
+    "frames",
+    "chat",
+    "embeddings",
+    "conversations",
+    "recognition",
+)
 
 
 def main(arguments: list[str]) -> int:

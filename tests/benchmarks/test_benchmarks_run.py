@@ -1,6 +1,7 @@
 """Each benchmark, small and short: it runs, prints its table, and what it measured really took place."""
 
 import asyncio
+import os
 import re
 import shutil
 import sys
@@ -100,6 +101,19 @@ async def test_conversations() -> None:
     assert table["newest 20"]["found"] == table["order by metadata"]["found"] == "20"
     assert float(table["by id (the limit)"]["SQLite: p50 ms"]) > 0
     assert "met: every query finds the same conversations in the same order in every store" in text
+
+
+@pytest.mark.skipif(
+    not (Path(os.environ.get("RINGLINE_TEST_MODELS", "none")) / "moonshine-base-en").is_dir(),
+    reason="no weights: set RINGLINE_TEST_MODELS",
+)
+async def test_recognition() -> None:
+    text = await output("recognition")
+    decodes = [row for row in rows(text) if "× plain" in row]
+    assert [float(row["× plain"]) > 0 for row in decodes] == [True] * 3
+    assert "met: a draft changes no text" in text
+    for row in (row for row in rows(text) if "asked for at" in row):
+        assert float(row["word errors %"]) < 50, "the sentences were heard"
 
 
 async def test_an_unknown_name_is_refused() -> None:
