@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import cycle
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ringline.core.clock import VirtualClock
 from ringline.speech import hearing
-from ringline.speech.recognition import Heard, Listening, Passage, RecognitionUnavailable
+from ringline.speech.recognition import Heard, Listening, Passage, RecognitionUnavailable, Transcript
 from ringline.speech.recognition_service import RecognitionService
 from ringline.workers import Busy
 from tests.speech.hearing import Told, play, quiet, tone, words_in
@@ -378,6 +381,33 @@ async def test_odd_bytes_and_empty_ones(service: RecognitionService) -> None:
         recognition.hear(b"")
     await recognition.close()
     assert told.finals == ["alpha"]
+
+
+async def cut_up(track: bytes, sizes: list[int]) -> list[Transcript]:
+    """What is told of a track that comes in pieces of these sizes, again and again."""
+    told = Told()
+    service = RecognitionService([Ears()])
+    recognition = await service.open(Listening(), told.transcript, told.failure)
+    at = 0
+    for size in cycle(sizes):
+        if at >= len(track):
+            break
+        recognition.hear(track[at : at + size])
+        at += size
+        await asyncio.sleep(0)
+    await recognition.close()
+    return told.transcripts
+
+
+TRACK = quiet(700) + tone(440, 500) + PAUSE + tone(660, 300) + tone(880, 300) + quiet(300) + tone(1100, 400)
+
+
+@given(st.lists(st.integers(1, 20_000), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 2_000))
+@settings(max_examples=25, deadline=None)
+def test_however_a_track_is_cut_up_the_texts_and_their_places_are_the_same(sizes: list[int]) -> None:
+    whole = asyncio.run(cut_up(TRACK, [len(TRACK)]))
+    assert [one.text for one in whole] == ["alpha", "bravo charlie delta"]
+    assert asyncio.run(cut_up(TRACK, sizes)) == whole
 
 
 # ---------------------------------------------------------------------- engines in trouble
