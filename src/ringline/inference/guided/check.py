@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -9,15 +10,19 @@ import jsonschema_rs
 import re2  # type: ignore[import-untyped]  # it has no stubs
 
 from ringline.inference.chat import AnyJson, Choice, Guide, JsonSchema, Regex
-from ringline.inference.guided.errors import BadGuide
+from ringline.inference.guided.effort import MOST_LOOKS, Effort, extent
+from ringline.inference.guided.errors import BadGuide, SchemaLimit
 
-MOST_SCHEMA = 500_000
+MOST_SCHEMA = 200_000
 MOST_PATTERN = 10_000
 """Characters of a schema and of a regex that are read at all."""
 
 MOST_PATTERNS = 100
 MOST_COMPILED = 256 * 1024
 """Regexes in a schema, and bytes that each may come to: a millisecond, in which no other thread runs."""
+
+MOST_TOLD = 10_000
+"""Looks at a wrong answer beyond which nobody says what is wrong: telling costs far more than knowing."""
 
 Check = Callable[[str], str | None]
 """What is wrong with a whole answer; None if nothing."""
@@ -42,7 +47,9 @@ def check_of(guide: Guide, field: str) -> Check:
 def schema_check(schema: str, field: str) -> Check:
     """The check of JSON texts against a schema (JSON text); raises `BadGuide`."""
     try:
-        validator, _ = _compiled(schema)
+        compiled = _compiled(schema)
+    except SchemaLimit as error:
+        raise BadGuide(field, f"this schema is too much: {error}") from error
     except (ValueError, RecursionError) as error:
         raise BadGuide(field, f"this is no JSON Schema: {_first_line(error)}") from error
 
@@ -51,15 +58,14 @@ def schema_check(schema: str, field: str) -> Check:
             value = read(text)
         except ValueError as error:
             return f"it is no JSON: {error}"
-        problem = next(iter(validator.iter_errors(value)), None)
-        return problem and f"{problem.message[:300]} at /{'/'.join(map(str, problem.instance_path))}"
+        return compiled.fault_of(value)
 
     return check
 
 
 def patterns_in(schema: str) -> int:
     """How many regexes a schema has that `schema_check` takes."""
-    return _compiled(schema)[1]
+    return _compiled(schema).patterns
 
 
 def _patterns(schema: Any) -> int:
@@ -99,21 +105,42 @@ def _is_object(text: str) -> str | None:
     return None if isinstance(value, dict) else "it is no JSON object"
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A validator, how many regexes it has, and what it may have to do."""
+
+    validator: Any
+    patterns: int
+    effort: Effort
+
+    def fault_of(self, value: Any) -> str | None:
+        """What is wrong with a value; None if nothing."""
+        depth, count = extent(value)
+        looks = self.effort.looks(depth) * count
+        if looks > MOST_LOOKS:
+            return "it is so large, or so deep, that it cannot be checked against this schema"
+        if self.validator.is_valid(value):
+            return None
+        if looks > MOST_TOLD:
+            return "it is not valid against the schema"
+        problem = next(self.validator.iter_errors(value))
+        return f"{problem.message[:300]} at /{'/'.join(map(str, problem.instance_path))}"
+
+
 @lru_cache(maxsize=256)
-def _compiled(schema: str) -> tuple[Any, int]:
-    """A validator, and the number of its regexes."""
+def _compiled(schema: str) -> _Compiled:
     if len(schema) > MOST_SCHEMA:
-        raise ValueError(f"it has more than {MOST_SCHEMA} characters")
+        raise SchemaLimit(f"it has more than {MOST_SCHEMA} characters")
     document = read(schema)
     patterns = _patterns(document)
     if patterns > MOST_PATTERNS:
-        raise ValueError(f"it has more than {MOST_PATTERNS} patterns")
+        raise SchemaLimit(f"it has more than {MOST_PATTERNS} patterns")
     # Rust's regex engine is linear; the other that the package has backtracks.
     regexes = jsonschema_rs.RegexOptions(size_limit=MOST_COMPILED)
     validator = jsonschema_rs.validator_for(
         document, pattern_options=regexes, offline=True, validate_formats=False
     )
-    return validator, patterns
+    return _Compiled(validator, patterns, Effort(document))
 
 
 def _regex(pattern: str, field: str) -> Any:

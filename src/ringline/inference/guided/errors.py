@@ -5,6 +5,7 @@
     EngineRefused            (inference.errors)
     └── BadGuide             400: no schema, no regex, or one that strict mode forbids
     NotExpressible           no grammar of ours says this; `plan` turns it into `Unsupported`
+    SchemaLimit              nobody checks answers to this; `check` turns it into `BadGuide`
 """
 
 from ringline.core.errors import RinglineError
@@ -18,6 +19,10 @@ class BadGuide(EngineRefused):
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(INVALID, f"{field}: {message}", param=field, code="invalid_value")
+
+
+class SchemaLimit(ValueError):
+    """A schema is one, but asks more of whoever checks answers against it than is done for anybody."""
 
 
 class NotExpressible(RinglineError):
