@@ -229,6 +229,7 @@ def test_a_remote_engine_needs_a_client() -> None:
 
 
 def test_the_text_of_an_answer() -> None:
-    assert read('{"text": " Grüß Gott ", "usage": {}}'.encode()) == " Grüß Gott "
+    assert read('{"text": " Grüß Gott ", "usage": {}}'.encode()) == "Grüß Gott"
+    assert read(b'{"text": "\\u0000 one\\n two\\u0085three \\u200d"}') == "one two three \u200d"
     with pytest.raises(ProtocolError):
         read(b"")

@@ -23,7 +23,9 @@ from ringline.speech.recognition import (
 from ringline.workers import Busy
 
 NAME = "remote"
-MAX_ANSWER = 1024 * 1024
+MAX_ANSWER = 256 * 1024
+CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+"""Characters that no text has and some databases refuse (C0 and C1 of ISO 6429)."""
 # After a failure the other engines hear for this long, rather than every utterance waiting for a dead host.
 COOL_DOWN = 5 * SECOND
 ADVICE = "Check recognition.remote_url, remote_key and remote_model"
@@ -151,9 +153,9 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 def read(body: bytes) -> str:
-    """The text of a `json` answer; raises `ProtocolError`."""
+    """The text of a `json` answer, on one line; raises `ProtocolError`."""
     try:
-        return _answers.decode(body).text
+        return " ".join(_answers.decode(body).text.translate(CONTROLS).split())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"no transcription: {error}") from error
 
