@@ -146,7 +146,7 @@ async def desk() -> AsyncIterator[Desk]:
     def count(account: str, model: str, seconds: float, *, engine: str, source: str | None = None) -> None:
         accounts.append((account, model, seconds, engine, source))
 
-    transcribers = LiveTranscribers(plane=plane, recognizer=recognizer, heard=count, clock=clock, post=post)
+    transcribers = LiveTranscribers(plane=plane, recognizer=recognizer, note=count, clock=clock, post=post)
     facts = Facts(
         "v3:a", "leg", "session", "incoming", "+1", "+2", Application("1", "ann"), Instant(0, clock.utc())
     )

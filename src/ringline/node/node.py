@@ -381,7 +381,7 @@ class Node:
         self.transcribers = LiveTranscribers(
             plane=self.plane,
             recognizer=self.recognition,
-            heard=self.reports.meter.recognition,
+            note=self.reports.meter.recognition,
             clock=clock,
             post=self._post,
         )

@@ -40,8 +40,8 @@ SETTLE_S = 5.0
 Post = Callable[[str, Input | AnyBody], None]
 
 
-class Heard(Protocol):
-    """Who is told what was listened to (`node.reports.Meter.recognition`)."""
+class NoteRecognition(Protocol):
+    """Notes what was listened to (`node.reports.Meter.recognition`)."""
 
     def __call__(
         self, account_id: str, model: str, seconds: float, *, engine: str, source: str | None = None
@@ -77,13 +77,13 @@ class LiveTranscribers:
         *,
         plane: MediaPlane,
         recognizer: RecognitionService,
-        heard: Heard,
+        note: NoteRecognition,
         clock: Clock,
         post: Post,
     ) -> None:
         self._plane = plane
         self._recognizer = recognizer
-        self._heard = heard
+        self._note = note
         self._clock = clock
         self._post = post
         self._running: dict[str, _Running] = {}
@@ -240,7 +240,7 @@ class LiveTranscribers:
     def _account(self, running: _Running) -> None:
         for ear in running.ears:
             if ear.heard_ms:
-                self._heard(
+                self._note(
                     running.account_id,
                     running.options.model or "",
                     ear.heard_ms / 1000,
