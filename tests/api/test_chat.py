@@ -319,6 +319,26 @@ async def test_chat_and_responses_take_the_same_strict_schemas(
     assert engine.asked == []
 
 
+@pytest.mark.parametrize("strict", [True, False])
+async def test_what_is_no_schema_is_refused_where_it_was_given(
+    chat: httpx.AsyncClient, engine: ScriptedEngine, strict: bool
+) -> None:
+    named = {"name": "n", "schema": {**SCHEMA, "properties": []}, "strict": strict}
+    for path, fields, param in (
+        (
+            "chat/completions",
+            {"response_format": {"type": "json_schema", "json_schema": named}},
+            "response_format",
+        ),
+        ("chat/completions", {"guided_json": named["schema"]}, "guided_json"),
+        ("responses", {"input": "Hi", "text": {"format": {"type": "json_schema", **named}}}, "text.format"),
+    ):
+        answer = await chat.post(f"/ai/{path}", json=ASKED | fields)
+        told = check_union(answer, 400, param)["error"]["message"]
+        assert told.startswith(f"{param}: this is no JSON Schema")
+    assert engine.asked == []
+
+
 async def test_unknown_models_have_openais_code(chat: httpx.AsyncClient) -> None:
     body = check_union(await chat.post("/chat/completions", json=ASKED | {"model": "x"}), 404, "model")
     assert body["error"]["code"] == "model_not_found"

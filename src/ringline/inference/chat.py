@@ -196,6 +196,7 @@ class ChatRequest:
     """One question to a model.
 
     `model` is any name or alias that `/models` or the configuration knows; empty is the default model.
+    `guide_field` is the member of the client's request that the guide came in, for errors to name it.
     `thinking` and `effort` are None where the model's own habit is wanted. `deadline_s` bounds everything,
     waiting included; None is the configured one. Live calls pass the queue before everything else.
     """
@@ -204,6 +205,7 @@ class ChatRequest:
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     guide: Guide | None = None
+    guide_field: str = "response_format"
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolMode.AUTO
     parallel_tool_calls: bool = True

@@ -101,7 +101,7 @@ def test_a_guide_is_passed_on_or_becomes_a_grammar(guide: Guide) -> None:
 )
 def test_what_nobody_can_promise_is_refused(guide: Guide, card: ModelCard, field: str) -> None:
     with pytest.raises(Unsupported) as refusal:
-        plan(replace(ASKED, guide=guide), card, Ids.seeded(1))
+        plan(replace(ASKED, guide=guide, guide_field=field), card, Ids.seeded(1))
     assert refusal.value.field == field
 
 

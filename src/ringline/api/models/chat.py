@@ -163,11 +163,13 @@ class ChatBody(TurnBody):
     def request(self, account_id: str) -> ChatRequest:
         """The question; raises `ApiError` or `BadGuide` where fields do not fit together."""
         self._check()
+        field, guide = self._guide()
         asked = ChatRequest(
             model=self.model,
             messages=tuple(message.value() for message in self.messages),
             sampling=self._sampling(),
-            guide=self._guide(),
+            guide=guide,
+            guide_field=field,
             tools=tuple(tool.value() for tool in self.tools or () if isinstance(tool, FunctionTool)),
             tool_choice=self._tool_choice(),
             parallel_tool_calls=self.parallel_tool_calls,
@@ -226,7 +228,8 @@ class ChatBody(TurnBody):
             case mode:
                 return mode
 
-    def _guide(self) -> Guide | None:
+    def _guide(self) -> tuple[str, Guide | None]:
+        """The guide, and the field that it comes in."""
         guides: dict[str, Guide] = {}
         match self.response_format:
             case AnyObject():
@@ -244,7 +247,7 @@ class ChatBody(TurnBody):
         if len(guides) > 1:
             detail = f"{' and '.join(guides)} exclude each other."
             raise ApiError(400, errors.problem("10015", detail, pointer=f"/{tuple(guides)[1]}"))
-        return next(iter(guides.values()), None)
+        return next(iter(guides.items()), ("", None))
 
 
 def _json(schema: dict[str, Any] | bool) -> str:

@@ -204,6 +204,7 @@ class ResponseBody(TurnBody):
                 temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_output_tokens
             ),
             guide=self._guide(),
+            guide_field="text.format",
             tools=tuple(FunctionTool(type="function", function=tool).value() for tool in self.tools),
             tool_choice=self._tool_choice(),
             parallel_tool_calls=self.parallel_tool_calls,

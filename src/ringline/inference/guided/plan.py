@@ -45,15 +45,6 @@ from ringline.inference.guided.errors import BadGuide, NotExpressible
 from ringline.inference.guided.grammar import Grammar, one_of_texts
 from ringline.inference.guided.work import PATTERN, Work, listed
 
-FIELDS = {
-    GuideKind.JSON: "response_format",
-    GuideKind.JSON_SCHEMA: "response_format",
-    GuideKind.REGEX: "guided_regex",
-    GuideKind.CHOICE: "guided_choice",
-    GuideKind.GRAMMAR: "grammar",
-}
-"""The member of the request that a guide comes in (a schema also in `guided_json`)."""
-
 Promise = JsonSchema | AnyJson | Regex | Choice
 """The guides that clients ask for."""
 
@@ -170,7 +161,7 @@ def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer]
     if guide is None or isinstance(guide, GrammarGuide):
         return AsIs, guide
     kind, guides = kind_of(guide), card.capabilities.guides
-    field = FIELDS[kind]
+    field = request.guide_field
     check = check_of(guide, field)
     if GuideKind.GRAMMAR in guides:
         try:
