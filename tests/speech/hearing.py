@@ -135,10 +135,3 @@ def play(recognition: Recognition, pcm: bytes) -> None:
     """Give samples in frames, all at once."""
     for at in range(0, len(pcm), FRAME):
         recognition.hear(pcm[at : at + FRAME])
-
-
-async def play_slowly(recognition: Recognition, pcm: bytes) -> None:
-    """Give samples in frames, and let others run between any two."""
-    for at in range(0, len(pcm), FRAME):
-        recognition.hear(pcm[at : at + FRAME])
-        await asyncio.sleep(0)

@@ -52,10 +52,15 @@ async def test_a_tone_speaks_and_silence_does_not() -> None:
 
 
 async def test_speech_over_a_noisy_line() -> None:
-    heard = await speech(noise(15_000, -45) + tone(440, 640, 0.2) + noise(640, -45))
-    assert not any(heard[300:468]), "the noise of the line is known after some seconds"
-    assert all(heard[469:488])
-    assert not any(heard[490:])
+    heard = await speech(noise(6400, -45) + tone(440, 640, 0.2) + noise(640, -45))
+    assert not any(heard[130:199]), "the noise of the line is known after four seconds"
+    assert all(heard[201:219])
+    assert not any(heard[221:])
+
+
+async def test_noise_that_ends_is_forgotten_at_once() -> None:
+    heard = await speech(noise(6400, -40) + quiet(640) + tone(440, 640, 0.006))
+    assert all(heard[221:239]), "a quiet voice, below the noise that was"
 
 
 async def test_speech_of_half_a_minute_remains_speech() -> None:

@@ -111,14 +111,13 @@ class Endpointer:
 
     def step(self, probability: float, level: float) -> tuple[Move, ...]:
         """Take the next window: how probably it is speech (0 to 1), and how loud it is (any scale)."""
-        at = self._next
         self._next += 1
         self._levels.append(level)
         match self._state:
             case State.QUIET:
-                return self._quiet(at, probability)
+                return self._quiet(probability)
             case State.SPEAKING:
-                return self._speaking(at, probability)
+                return self._speaking(probability)
 
     def flush(self) -> tuple[Move, ...]:
         """The track ends here."""
@@ -126,18 +125,18 @@ class Endpointer:
             return ()
         return (self._end(min(self._next, self._spoken + self._after)),)
 
-    def _quiet(self, at: int, probability: float) -> tuple[Move, ...]:
+    def _quiet(self, probability: float) -> tuple[Move, ...]:
         self._row = self._row + 1 if probability >= self._rules.begins else 0
         if self._row < self._rules.onset:
             return ()
         self._state = State.SPEAKING
-        self._first = max(self._free, at + 1 - self._row - self._before)
+        self._first = max(self._free, self._next - self._row - self._before)
         self._spoken = self._next
         self._due = self._first + self._every
         self._row = 0
         return ()
 
-    def _speaking(self, at: int, probability: float) -> tuple[Move, ...]:
+    def _speaking(self, probability: float) -> tuple[Move, ...]:
         if probability >= self._rules.goes_on:
             self._spoken = self._next
         if self._next - self._spoken >= self._silence:

@@ -14,6 +14,18 @@ WINDOW_BYTES = WINDOW_SAMPLES * SAMPLE_BYTES
 FULL_SCALE_SQUARED = 32768.0**2
 SILENCE_DB = -100.0
 
+LOUDER_DB = 10.0
+"""Above the noise by so much, a window is as likely speech as not."""
+STEEPNESS_DB = 2.0
+QUIETEST_NOISE_DB = -62.0
+"""Where the noise of a track is before it is known: about what G.711 can still say."""
+LOUDEST_NOISE_DB = -35.0
+"""Louder is no noise, or nobody could talk over it: 10 dB above it speech of any length remains speech."""
+UP_DB_A_SECOND = 3.0
+"""How fast the noise is found to be louder: speech pauses within seconds, noise does not."""
+DOWN = 0.2
+"""The part of the way down to a quieter window that the noise goes at once."""
+
 
 class Detector(Protocol):
     """Listens to one track. `at_once` windows are worth waiting for before it is asked."""
@@ -54,18 +66,8 @@ class EnergyDetector:
 
     at_once = 1
 
-    LOUDER_DB = 10.0
-    """Above the noise by so much, a window is as likely speech as not."""
-    STEEPNESS_DB = 2.0
-    FLOOR_DB = (-62.0, -35.0)
-    """The noise of a line lies between what G.711 can still say and what nobody could talk over."""
-    UP_DB_A_SECOND = 3.0
-    UP_WHILE_SPEAKING_DB_A_SECOND = 1.0
-    DOWN = 0.2
-    """The share of the way down that the floor goes in one window."""
-
     def __init__(self) -> None:
-        self._floor = self.FLOOR_DB[0]
+        self._noise = QUIETEST_NOISE_DB
 
     async def listen(self, pcm: bytes, levels: Sequence[float]) -> list[float]:
         """See `Detector`."""
@@ -73,14 +75,12 @@ class EnergyDetector:
 
     def probability(self, level_db: float) -> float:
         """Take the next window's level."""
-        speech = 1 / (1 + math.exp((self._floor + self.LOUDER_DB - level_db) / self.STEEPNESS_DB))
-        if level_db < self._floor:
-            moved = self._floor + self.DOWN * (level_db - self._floor)
+        speech = 1 / (1 + math.exp((self._noise + LOUDER_DB - level_db) / STEEPNESS_DB))
+        if level_db < self._noise:
+            noise = self._noise + DOWN * (level_db - self._noise)
         else:
-            up = self.UP_WHILE_SPEAKING_DB_A_SECOND if speech >= 0.5 else self.UP_DB_A_SECOND
-            moved = min(level_db, self._floor + up * WINDOW_MS / 1000)
-        low, high = self.FLOOR_DB
-        self._floor = min(high, max(low, moved))
+            noise = min(level_db, self._noise + UP_DB_A_SECOND * WINDOW_MS / 1000)
+        self._noise = min(LOUDEST_NOISE_DB, max(QUIETEST_NOISE_DB, noise))
         return speech
 
 
