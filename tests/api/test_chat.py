@@ -219,6 +219,7 @@ async def test_the_temperature_is_telnyx_own_by_default(
             "5",
         ),
         ({"response_format": {"type": "json_schema", "json_schema": STRICT}}, '{"a":1}'),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": True}}}, "[5]"),
     ],
 )
 async def test_guides_are_asked_for_and_kept(

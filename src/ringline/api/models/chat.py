@@ -53,7 +53,7 @@ class NamedSchema(Body):
 
     def guide(self, field: str) -> JsonSchema:
         """The guide that comes in `field`; raises `BadGuide` for one that strict mode does not take."""
-        if self.strict:
+        if self.strict and self.schema_ is not True:  # the SDK may leave it out: any JSON
             require_strict(self.schema_, field)
         return JsonSchema(_json(self.schema_), self.strict, self.name)
 
