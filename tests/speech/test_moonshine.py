@@ -205,6 +205,16 @@ def test_a_draft_makes_the_good_model_quicker_and_never_different(speech: dict[s
         assert drafted.passes < plain.passes
 
 
+async def test_what_comes_long_before_the_words_does_not_swallow_them(
+    transcriber: MoonshineTranscriber, speech: dict[str, bytes]
+) -> None:
+    line = np.random.default_rng(2).normal(size=24_000) * 100
+    late = line.astype(np.int16).tobytes() + speech[APPOINTMENT]
+    heard = await transcriber.transcribe(Passage(late, is_final=True))
+    assert errors(APPOINTMENT, heard.text) <= 0.25
+    assert (await transcriber.transcribe(Passage(line.astype(np.int16).tobytes(), is_final=True))).text == ""
+
+
 async def test_half_a_minute_in_one_breath(
     transcriber: MoonshineTranscriber, speech: dict[str, bytes]
 ) -> None:

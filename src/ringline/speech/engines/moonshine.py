@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,13 @@ SHORTEST = RATE // 2
 """Less audio than this is made up with silence: the encoder's convolutions want some, and words a frame."""
 TOKENS_A_SECOND = 6.5
 """More than anybody says in English; what a model writes beyond it repeats itself (Moonshine's own limit)."""
+
+SURE, SEVERAL = 0.6, 3
+"""Confidence and words from which a draft is believed although the good model wrote nothing.
+
+The good model is silent where a second and a half without words comes first. The quick one is not, but makes
+single words of noise, or several of which it is not sure.
+"""
 
 Floats = NDArray[np.float32]
 
@@ -112,6 +120,16 @@ class _Reading:
                 self._read[name] = self._read[name][:, :, :count]
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What one model made of a passage."""
+
+    tokens: list[int]
+    text: str
+    confidence: float
+    passes: int
+
+
 class MoonshineEngine:
     """The models of one worker."""
 
@@ -126,14 +144,20 @@ class MoonshineEngine:
         if missing := {job.model, job.drafter} - {"", *self._models}:
             raise ValueError(f"{', '.join(missing)} is not loaded")
         samples = to_samples(job.pcm)
-        draft: list[int] = []
-        if job.drafter:
-            draft = self._models[job.drafter].write(samples, (), cancelled).tokens
-        model = self._models[job.model]
-        written = model.write(samples, draft, cancelled)
+        draft = self._write(job.drafter, samples, (), cancelled) if job.drafter else None
+        answer = self._write(job.model, samples, draft.tokens if draft else (), cancelled)
+        if draft and not answer.text and draft.confidence >= SURE and len(draft.text.split()) >= SEVERAL:
+            answer = draft
         if not cancelled():
-            text = spell(written.tokens, model.vocabulary)
-            yield write_answer(HeardAnswer(text, confidence(written.log_probabilities), written.passes))
+            yield write_answer(HeardAnswer(answer.text, answer.confidence, answer.passes))
+
+    def _write(
+        self, name: str, samples: Floats, draft: Sequence[int], cancelled: Callable[[], bool]
+    ) -> _Text:
+        model = self._models[name]
+        written = model.write(samples, draft, cancelled)
+        text = spell(written.tokens, model.vocabulary)
+        return _Text(written.tokens, text, confidence(written.log_probabilities), written.passes)
 
 
 def to_samples(pcm: bytes) -> Floats:
