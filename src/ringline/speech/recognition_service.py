@@ -144,10 +144,13 @@ async def _start_one(cast: Cast) -> None:
 
 
 def _engines(cast: Cast, early: bool) -> Engines:
+    def ready() -> Cast:
+        return tuple(one for one in cast if one.ready())
+
     async def transcribe(passage: Passage) -> Heard:
         failures: list[RecognitionUnavailable | Busy] = []
         # Even one that is not ready is asked when no other is: it says why it cannot.
-        for transcriber in [one for one in cast if one.ready()] or cast[:1]:
+        for transcriber in ready() or cast[:1]:
             try:
                 return await transcriber.transcribe(passage)
             except (RecognitionUnavailable, Busy) as error:
@@ -155,6 +158,6 @@ def _engines(cast: Cast, early: bool) -> Engines:
         raise failures[0]
 
     def has_room() -> bool:
-        return any(one.has_room() for one in cast if one.ready())
+        return any(one.has_room() for one in ready()[:1])  # the one that would be asked
 
     return Engines(transcribe, has_room, early)
