@@ -9,9 +9,9 @@ help:
 	@echo "make demo    a voice app answers a real SIP call, and what happened is shown"
 	@echo "make serve   run the server (settings: RINGLINE_*, see docs/configuration.md)"
 	@echo "make test    all tests"
-	@echo "make test-models   the tests that need model weights, which it fetches (190 MB)"
+	@echo "make test-models   the tests that need model weights, which it fetches (300 MB)"
 	@echo "make check   format, lint, types, import contracts, spelling of public names"
-	@echo "make bench   benchmarks; NAME=calls|setup|commands|webhooks|embeddings|chat for one"
+	@echo "make bench   benchmarks; NAME=calls|setup|commands|webhooks|embeddings|chat|recognition for one"
 	@echo "make docs    the pages that are written from the code"
 	@echo "make lock    pin dependencies anew"
 
@@ -30,7 +30,8 @@ test: $(READY)
 	@sh scripts/run-tests.sh -n 3 --dist loadfile -m "not unit and not conformance"
 
 test-models: $(READY)
-	@$(BIN)/ringline models pull smollm2-135m-instruct all-minilm-l6-v2 piper-joe
+	@$(BIN)/ringline models pull smollm2-135m-instruct all-minilm-l6-v2 piper-joe \
+		moonshine-tiny-en moonshine-base-en silero-vad
 	@sh scripts/run-tests.sh -m models
 
 check: $(READY)
