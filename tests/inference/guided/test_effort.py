@@ -46,11 +46,11 @@ def chain(length: int) -> Any:
         ({"allOf": [{}, {"not": {}}], "if": {}, "then": {}}, [6, 6]),
         ({"dependentSchemas": {"a": {}}, "dependencies": {"b": ["c"], "d": {}}}, [4, 4]),
         ({"enum": list(range(100))}, [6, 6]),
-        ({"properties": {"next": {"$ref": "#"}}}, [1, 3, 5, 7]),
-        ({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}}, [1, 3, 5, 7]),
-        (TWICE, [3, 11, 27, 59]),
-        ({"$defs": {"a/b": {}}, "$ref": "#/$defs/a~1b"}, [2, 2]),
-        ({"$defs": {"a b": {}}, "$ref": "#/$defs/a%20b"}, [2, 2]),
+        ({"properties": {"next": {"$ref": "#"}}}, [1, 2, 3, 4]),
+        ({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#", "title": "R"}}}, [1, 2, 3, 4]),
+        (TWICE, [3, 9, 21, 45]),
+        ({"$defs": {"a/b": {}}, "$ref": "#/$defs/a~1b"}, [1, 1]),
+        ({"$defs": {"a b": {}}, "$ref": "#/$defs/a%20b", "enum": [1]}, [2, 2]),
     ],
 )  # fmt: skip
 def test_what_a_schema_may_take(schema: Any, looks: list[int]) -> None:
@@ -62,12 +62,23 @@ def test_more_than_is_ever_done_is_not_counted() -> None:
     assert Effort(TWICE).looks(10_000) == MOST_LOOKS
 
 
+def test_a_large_schema_is_not_followed_for_ever() -> None:
+    names = [f"p{number}" for number in range(1_000)]
+    flat = Effort({"properties": {name: {"type": "string"} for name in names}})
+    assert flat.looks(10_000) == 2  # there is nothing further down
+    endless = Effort({"properties": {name: {"$ref": "#", "title": name} for name in names}})
+    assert endless.looks(10) == 11
+    assert endless.looks(10_000) == MOST_LOOKS
+    assert endless.looks(10) == 11
+
+
 @pytest.mark.parametrize(
     ("schema", "told"),
     [
         (chain(60), f"more than {MOST_HERE} of its parts speak of one value"),
         ({"anyOf": [{}] * MOST_HERE}, f"more than {MOST_HERE} of its parts"),
-        ({"$ref": "#"}, f"more than {MOST_HERE} of its parts"),
+        ({"anyOf": [{"$ref": "#"}]}, f"more than {MOST_HERE} of its parts"),
+        ({"$ref": "#"}, "more than 10 references lead to each other"),
         (
             {
                 "$defs": {"wide": {"allOf": [{}] * 900}},
@@ -136,12 +147,13 @@ SCHEMAS = st.recursive(
 
 
 def looked(schema: Any, value: Any, definitions: Any) -> int:
-    """The looks of a validator that leaves nothing out."""
+    """The looks of a validator that leaves nothing out; what is only a reference is none."""
     if not isinstance(schema, dict):
         return 1
+    if schema.keys() == {"$ref"}:
+        return looked(definitions[schema["$ref"][-1]], value, definitions)
     beside = [*schema.get("anyOf", ()), *schema.get("allOf", ())]
     beside += [schema["not"]] if "not" in schema else []
-    beside += [definitions[schema["$ref"][-1]]] if "$ref" in schema else []
     beside += schema.get("dependentSchemas", {}).values()
     total = 1 + sum(looked(one, value, definitions) for one in beside)
     if isinstance(value, dict):

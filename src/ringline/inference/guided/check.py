@@ -117,7 +117,7 @@ class _Compiled:
         """What is wrong with a value; None if nothing."""
         depth, count = extent(value)
         looks = self.effort.looks(depth) * count
-        if looks > MOST_LOOKS:
+        if looks >= MOST_LOOKS:
             return "it is so large, or so deep, that it cannot be checked against this schema"
         if self.validator.is_valid(value):
             return None

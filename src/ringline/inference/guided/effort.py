@@ -8,7 +8,7 @@ life is never begun.
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -20,8 +20,11 @@ MOST_HERE = 1_000
 MOST_STEPS = 100_000
 """Steps that are taken to follow a schema at all."""
 
+MOST_STEPS_DOWN = 300_000
+"""Steps that are taken to follow it into the depth of answers, as many again for each level."""
+
 MOST_LOOKS = 4_000_000
-"""Looks at an answer, each some 50 ns; what comes to more is not counted any further."""
+"""Looks at an answer, each some 50 ns; what comes to so many, or is not followed so deep, is not checked."""
 
 LISTED = 20
 """Values of an `enum` that are compared in the time of one look."""
@@ -31,6 +34,14 @@ DEPENDENT = ("dependentSchemas", "dependencies")
 OF_MEMBERS = ("unevaluatedProperties", "propertyNames")
 OF_ITEMS = ("unevaluatedItems", "contains")
 ELSEWHERE = ("$dynamicRef", "$recursiveRef")
+LEADING = frozenset(
+    {"$ref", "$id", "id", "enum", "properties", "patternProperties", "additionalProperties", "items"}
+    | {"prefixItems", "additionalItems", *BESIDE, *DEPENDENT, *OF_MEMBERS, *OF_ITEMS, *ELSEWHERE}
+)
+"""Keywords that lead to more looks, or elsewhere."""
+
+MOST_REFERENCES = 10
+"""References that lead to nothing but another one; they are not counted as looks."""
 
 Name = str | int
 
@@ -64,7 +75,8 @@ class Effort:
         self._ids = ("$id", "id") if "draft-04" in str(_member(document, "$schema")) else ("$id",)
         self._steps = 0
         spots: dict[int, _Spot] = {}
-        waiting = [document]
+        self._root = self._meant(document)
+        waiting = [self._root]
         while waiting:
             schema = waiting.pop()
             if id(schema) not in spots:
@@ -72,17 +84,20 @@ class Effort:
                 spots[id(schema)] = _Spot(looks, self._joined(ways))
                 waiting += [way.schema for way in ways]
         self._spots = spots
-        self._at_depth = [{key: spot.looks for key, spot in spots.items()}]
+        self._deepest = {key: spot.looks for key, spot in spots.items()}
+        self._at_depth = [self._deepest[id(self._root)]]
+        self._is_settled = False
 
     def looks(self, depth: int) -> int:
         """The most looks on one way through a value that is nested `depth` deep, up to `MOST_LOOKS`."""
-        while len(self._at_depth) <= depth:
-            before = self._at_depth[-1]
-            now = {key: min(MOST_LOOKS, _from(spot, before)) for key, spot in self._spots.items()}
-            if now == before:
-                break
-            self._at_depth.append(now)
-        return self._at_depth[min(depth, len(self._at_depth) - 1)][id(self._document)]
+        while len(self._at_depth) <= depth and not self._is_settled:
+            if len(self._at_depth) * self._steps > MOST_STEPS_DOWN:
+                return MOST_LOOKS
+            before = self._deepest
+            self._deepest = {key: min(MOST_LOOKS, _from(spot, before)) for key, spot in self._spots.items()}
+            self._is_settled = self._deepest == before
+            self._at_depth.append(self._deepest[id(self._root)])
+        return self._at_depth[min(depth, len(self._at_depth) - 1)]
 
     def _followed(self, schema: Any) -> tuple[list[_Way], int]:
         """The ways into a value that the schema and those beside it speak of, and the looks at the value."""
@@ -97,10 +112,18 @@ class Effort:
             self._step(1)
             if isinstance(one, dict):
                 beside += self._beside(one)
-                found = list(_inside(one))
-                self._step(len(found))
-                ways += found
+                for way in _inside(one):
+                    self._step(1)
+                    ways.append(replace(way, schema=self._meant(way.schema)))
         return ways, looks
+
+    def _meant(self, schema: Any) -> Any:
+        """The schema that one stands for which is only a reference."""
+        for _ in range(MOST_REFERENCES):
+            if not isinstance(schema, dict) or LEADING & schema.keys() != {"$ref"}:
+                return schema
+            schema = self._resolved(schema["$ref"])
+        raise SchemaLimit(f"more than {MOST_REFERENCES} references lead to each other")
 
     def _joined(self, ways: list[_Way]) -> tuple[Counter[int], ...]:
         """What speaks of any member speaks of each that is named too, and so do items."""
@@ -122,13 +145,13 @@ class Effort:
             if keyword in schema:
                 raise SchemaLimit(f"{keyword} is not followed")
         if "$ref" in schema:
-            yield self._resolved(schema["$ref"])
+            yield self._meant(self._resolved(schema["$ref"]))
         for keyword in BESIDE:
             if keyword in schema:
                 part = schema[keyword]
-                yield from part if isinstance(part, list) else (part,)
+                yield from map(self._meant, part if isinstance(part, list) else (part,))
         for keyword in DEPENDENT:
-            yield from _dict(schema, keyword).values()
+            yield from map(self._meant, _dict(schema, keyword).values())
 
     def _resolved(self, target: Any) -> Any:
         if not isinstance(target, str) or not (target == "#" or target.startswith("#/")):
