@@ -33,13 +33,6 @@ from tests.finetune.serving import BASE, a_hollow_base
 pytestmark = pytest.mark.unit
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}", clock=VirtualClock())
-    yield opened
-    await opened.close()
-
-
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [

@@ -1,19 +1,16 @@
 """What a leg decides is written once, whole, in order; a failed commit may be tried again."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 
 from ringline.calls import events
 from ringline.calls.inputs import Answered
 from ringline.calls.options import WebhookOptions
 from ringline.calls.state import Application, End, Facts, Instant, Leg, State
-from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
 from ringline.node.ledger import StoreLedger, hooks_of
 from ringline.store import legs as rows
@@ -29,13 +26,6 @@ pytestmark = pytest.mark.unit
 
 NOW = Instant(5, datetime(2030, 1, 1, tzinfo=UTC))
 SHOP = Application("1", "ann", webhook_url="http://app/hook", failover_url="http://spare/hook")
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'db'}", clock=VirtualClock())
-    yield opened
-    await opened.close()
 
 
 def a_leg() -> Leg:

@@ -1,11 +1,9 @@
 """What the rooms tell the meter is what the store keeps."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from ringline.calls.options import Utterance
 from ringline.calls.state import Application, Facts, Instant, Leg, State
@@ -38,12 +36,9 @@ class Books:
         return (await self._store.read(usage.records_after, *wanted, after=None, limit=100))[0]
 
 
-@pytest_asyncio.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    clock = VirtualClock(START)
-    opened = Store.open(f"sqlite:///{tmp_path / 'db'}", clock=clock)
-    yield Books(opened, clock)
-    await opened.close()
+@pytest.fixture
+def books(store: Store) -> Books:
+    return Books(store, VirtualClock(START))
 
 
 async def test_each_kind_keeps_its_own_quantities(books: Books) -> None:
