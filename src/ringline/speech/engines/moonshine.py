@@ -1,9 +1,10 @@
 """Moonshine models on onnxruntime. Runs in a worker child."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -38,8 +39,18 @@ single words of noise, or several of which it is not sure.
 Floats = NDArray[np.float32]
 
 
+class Model(Protocol):
+    """What writes samples down in tokens of a vocabulary; several threads may use it at once."""
+
+    vocabulary: Sequence[bytes]
+
+    def write(self, samples: Floats, draft: Sequence[int], cancelled: Callable[[], bool]) -> Written:
+        """Write samples of ±1.0 down; a draft makes it quicker, never different."""
+        ...
+
+
 class MoonshineModel:
-    """One loaded model; several threads may use it at once."""
+    """One loaded `Model`."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
@@ -50,7 +61,7 @@ class MoonshineModel:
         cpu = ["CPUExecutionProvider"]
         self._encoder = onnxruntime.InferenceSession(str(folder / ENCODER), options, providers=cpu)
         self.decoder = onnxruntime.InferenceSession(str(folder / DECODER), options, providers=cpu)
-        self.vocabulary = read_vocabulary((folder / TOKENIZER).read_bytes())
+        self.vocabulary: Sequence[bytes] = read_vocabulary((folder / TOKENIZER).read_bytes())
         self._wants_mask = "attention_mask" in {one.name for one in self._encoder.get_inputs()}
         self.wants_encoder_mask = "encoder_attention_mask" in {one.name for one in self.decoder.get_inputs()}
         # Heads and their width of each layer's keys and values, nothing of them read yet.
@@ -74,7 +85,7 @@ class MoonshineModel:
     def write(
         self, samples: Floats, draft: Sequence[int], cancelled: Callable[[], bool] = lambda: False
     ) -> Written:
-        """Write samples down; a draft makes it quicker, never different."""
+        """See `Model`."""
         longest = math.ceil(len(samples) / RATE * TOKENS_A_SECOND)
         return decode(_Reading(self, self.encode(samples), len(samples)), draft, longest, cancelled)
 
@@ -131,12 +142,10 @@ class _Text:
 
 
 class MoonshineEngine:
-    """The models of one worker."""
+    """The models of one worker, by name."""
 
-    def __init__(self, settings: MoonshineSettings) -> None:
-        self._models = {
-            name: MoonshineModel(Path(folder), settings.threads) for name, folder in settings.models.items()
-        }
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        self._models = models
 
     def run(self, payload: bytes, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         """Answer one `PassageJob`."""
@@ -174,4 +183,7 @@ def confidence(log_probabilities: Sequence[float]) -> float:
 
 def load(settings: bytes) -> MoonshineEngine:
     """Make the engine from encoded `MoonshineSettings`."""
-    return MoonshineEngine(msgspec.msgpack.decode(settings, type=MoonshineSettings))
+    wanted = msgspec.msgpack.decode(settings, type=MoonshineSettings)
+    return MoonshineEngine(
+        {name: MoonshineModel(Path(folder), wanted.threads) for name, folder in wanted.models.items()}
+    )
