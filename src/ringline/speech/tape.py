@@ -1,5 +1,7 @@
 """The audio of one track as far as it is still needed, in windows that keep their place in time. Pure."""
 
+from collections import Counter
+
 from ringline.speech.endpointing import WINDOW_MS, Span
 from ringline.speech.recognition import RATE, SAMPLE_BYTES
 from ringline.speech.vad import WINDOW_BYTES
@@ -18,7 +20,7 @@ class Tape:
         self._first = 0  # of the windows kept
         self._next = 0  # of the windows to come
         self._before_ms = 0  # that the windows forgotten were not on the tape
-        self._skipped: list[tuple[int, int]] = []  # from this window on, so many more
+        self._skipped: Counter[int] = Counter()  # from a window on, so many more
         self._heard = 0
 
     @property
@@ -44,7 +46,7 @@ class Tape:
         silence = min(ms, self._silence_ms)
         self._coming += bytes(silence * RATE // 1000 * SAMPLE_BYTES)
         if ms > silence:
-            self._skipped.append((self._next + self.waiting, ms - silence))
+            self._skipped[self._next + self.waiting] += ms - silence
         self._bound()
 
     def take(self) -> bytes:
@@ -67,7 +69,8 @@ class Tape:
             del self._kept[: gone * WINDOW_BYTES]
             self._first += gone
             self._before_ms = self.place_ms(self._first) - self._first * WINDOW_MS
-            self._skipped = [(since, ms) for since, ms in self._skipped if since > self._first]
+            behind = {since: ms for since, ms in self._skipped.items() if since > self._first}
+            self._skipped = Counter(behind)
 
     def cut(self, span: Span) -> bytes:
         """The samples of windows that were taken and not forgotten."""
@@ -77,7 +80,7 @@ class Tape:
 
     def place_ms(self, window: int) -> int:
         """Where a window that is kept begins, in milliseconds of the track."""
-        skipped = sum(ms for since, ms in self._skipped if since <= window)
+        skipped = sum(ms for since, ms in self._skipped.items() if since <= window)
         return window * WINDOW_MS + self._before_ms + skipped
 
     def _bound(self) -> None:
@@ -85,8 +88,7 @@ class Tape:
         if late <= 0:
             return
         del self._coming[: late * WINDOW_BYTES]
-        moved = [(max(self._next, since - late), ms) for since, ms in self._skipped if since > self._next]
-        gone = sum(ms for since, ms in moved if since == self._next) + late * WINDOW_MS
-        behind = [(since, ms) for since, ms in moved if since > self._next]
-        before = [(since, ms) for since, ms in self._skipped if since <= self._next]
-        self._skipped = [*before, (self._next, gone), *behind]
+        moved = Counter({self._next: late * WINDOW_MS})
+        for since, ms in self._skipped.items():
+            moved[since if since <= self._next else max(self._next, since - late)] += ms
+        self._skipped = moved
