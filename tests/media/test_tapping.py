@@ -25,7 +25,7 @@ def opened(
 
 def test_a_full_ring_drops_new_frames_and_their_numbers_show_it() -> None:
     rig, ring = opened(slots=4, outbound=False)
-    tap = Tap(ring, lambda: None)
+    tap = Tap(ring, "s", lambda: None)
     rig.run(195)
     assert tap.dropped == 6
     assert [frame.sequence for frame in tap.drain()] == [1, 2, 3, 4]
@@ -37,7 +37,7 @@ def test_a_full_ring_drops_new_frames_and_their_numbers_show_it() -> None:
 def test_two_tracks_count_their_own_chunks() -> None:
     rig, ring = opened(slots=16)
     rig.run(55)
-    frames = Tap(ring, lambda: None).drain()
+    frames = Tap(ring, "s", lambda: None).drain()
     assert [(f.track, f.chunk, f.timestamp_ms, f.sequence) for f in frames] == [
         ("inbound", 1, 0, 1),
         ("outbound", 1, 0, 2),
@@ -52,33 +52,33 @@ def test_the_outbound_track_pauses_while_nothing_is_sent() -> None:
     rig, ring = opened(slots=64)
     rig.command(Command.IDLE_SILENCE, 0, 0)
     rig.run(95)
-    assert {f.track for f in Tap(ring, lambda: None).drain()} == {"inbound"}
+    assert {f.track for f in Tap(ring, "s", lambda: None).drain()} == {"inbound"}
 
 
 def test_frames_leave_as_messages_whose_numbers_go_on() -> None:
     rig, ring = opened(slots=16, outbound=False)
     rig.run(35)
-    tap = Tap(ring, lambda: None)
-    messages = [json.loads(m) for m in tap.messages("sid", 7)]
+    tap = Tap(ring, "sid", lambda: None)
+    messages = [json.loads(m) for m in tap.messages(7)]
     assert [m["sequence_number"] for m in messages] == ["8", "9"]
     assert {m["stream_id"] for m in messages} == {"sid"}
     assert tap.taken == 2
     rig.run(55)
-    assert [json.loads(m)["sequence_number"] for m in tap.messages("sid", 9)] == ["12"]
+    assert [json.loads(m)["sequence_number"] for m in tap.messages(9)] == ["12"]
     tap.close()
     rig.run(75)
-    assert (tap.messages("sid", 9), tap.taken) == ([], 3)
+    assert (tap.messages(9), tap.taken) == ([], 3)
 
 
 def test_only_the_newest_are_kept_for_a_late_reader() -> None:
     rig, ring = opened(slots=16, outbound=False)
-    tap = Tap(ring, lambda: None)
+    tap = Tap(ring, "sid", lambda: None)
     rig.run(115)
     tap.trim(2)
     tap.trim(2)
     rig.run(135)
     assert len([r for r in rig.events if r[0] == Event.TAP_READY]) == 2
-    assert [json.loads(m)["media"]["chunk"] for m in tap.messages("sid", 0)] == ["5", "6", "7"]
+    assert [json.loads(m)["media"]["chunk"] for m in tap.messages(0)] == ["5", "6", "7"]
     tap.close()
     tap.trim(0)
 
@@ -88,7 +88,7 @@ def test_a_wakeup_comes_once_until_the_frames_are_taken() -> None:
     rig.run(95)
     ready = [r for r in rig.events if r[0] == Event.TAP_READY]
     assert len(ready) == 1
-    Tap(ring, lambda: None).drain(3)
+    Tap(ring, "s", lambda: None).drain(3)
     rig.run(115)
     assert len([r for r in rig.events if r[0] == Event.TAP_READY]) == 2
 
@@ -97,7 +97,7 @@ def test_a_reader_that_comes_late_is_woken_at_once_and_a_closed_one_never() -> N
     rig, ring = opened(slots=64)
     rig.run(95)
     closed: list[int] = []
-    tap, woken = Tap(ring, lambda: closed.append(1)), list[int]()
+    tap, woken = Tap(ring, "s", lambda: closed.append(1)), list[int]()
     tap.set_wakeup(lambda: woken.append(1))
     assert woken == [1]
     tap.close()
@@ -133,4 +133,4 @@ def test_frames_of_any_rate_hold_20_ms(rate: int) -> None:
     ring.prepare(Codec.L16, rate, inbound=True, outbound=False, pairs=False, slots=64)
     rig.command(Command.TAP, 0, 1, 1)
     rig.run(395)
-    assert {len(f.payload) for f in Tap(ring, lambda: None).drain()} == {2 * rate // 50}
+    assert {len(f.payload) for f in Tap(ring, "s", lambda: None).drain()} == {2 * rate // 50}

@@ -126,8 +126,9 @@ class ScriptedTap:
     wakeup: Callable[[], None] = lambda: None
     taken: int = 0
 
-    def messages(self, stream: str, before: int) -> Sequence[bytes]:
+    def messages(self, before: int) -> Sequence[bytes]:
         written = []
+        stream = str(self.options["tap"])
         for packet in self.waiting:
             self.taken += 1
             frame = Media(
@@ -227,6 +228,9 @@ class ScriptedPlane:
         options = {"leg": leg, "stream": stream, "codec": codec, "rate": rate, "target": target}
         self.injects.append(ScriptedInject({**options, "little": little_endian}, rate=self.rate))
         return self.injects[-1]
+
+    def carry(self, leg: str, stream: str, link: int, most_ms: int | None) -> None:
+        raise RinglineError("there is no media thread that could carry a connection")
 
     @property
     def tap(self) -> ScriptedTap:

@@ -4,8 +4,8 @@ import asyncio
 import struct
 from array import array
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,9 +14,13 @@ from ringline.core.ids import Ids
 from ringline.media import codecs
 from ringline.media.core import kinds
 from ringline.media.core.coder import Coder
-from ringline.media.events import MarkReached, MediaEvent
+from ringline.media.events import MarkReached, MediaEvent, StatsTick
 from ringline.media.plane import MediaPlane, RemoteMedia
+from ringline.streams import transport_picows
 from ringline.streams.client import Stream
+from ringline.streams.request import StreamRequest
+from ringline.streams.transport import Dial
+from tests.streams.apps import Events, streaming
 
 LOUD = 1000
 
@@ -131,6 +135,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
+        self.dial: Dial = transport_picows.dial
         self.plane = MediaPlane(
             clock=SystemClock(),
             ids=Ids.seeded(1),
@@ -139,10 +144,13 @@ class Calls:
             on_event=self._hear,
         )
         self._phones: list[Phone] = []
+        self._second = asyncio.Event()
 
     def _hear(self, event: MediaEvent) -> None:
         if isinstance(event, MarkReached):
             self.streams[event.stream].mark_reached(event.name)
+        elif isinstance(event, StatsTick):
+            self._second.set()
 
     async def phone(self, leg: str, codec: str = "PCMU", hz: float | None = None) -> Phone:
         """A phone that talks on a new leg."""
@@ -154,6 +162,19 @@ class Calls:
         self.plane.set_remote(leg, RemoteMedia("127.0.0.1", phone.port, codec, phone.payload_type))
         phone.talk(local.port)
         return phone
+
+    def streaming(
+        self, asked: StreamRequest, events: Events, **options: Any
+    ) -> AbstractAsyncContextManager[Stream]:
+        """A stream of these calls' plane."""
+        return streaming(asked, self.plane, events, dial=self.dial, **options)
+
+    async def packets(self, leg: str, count: int) -> None:
+        """Wait until the leg has received so many more."""
+        before = self.plane.stats(leg).packets_received
+        while self.plane.stats(leg).packets_received < before + count:
+            self._second.clear()
+            await self._second.wait()
 
     def begin(self, stream: Stream, leg: str, phone: Phone) -> None:
         self.streams[stream.request.stream_id] = stream

@@ -1,4 +1,4 @@
-"""Both WebSocket libraries, held against real servers: the same words for the same failures."""
+"""All ways to carry a WebSocket, held against real servers: the same words for the same failures."""
 
 import asyncio
 import base64
@@ -18,12 +18,28 @@ from websockets.http11 import Request, Response
 
 from ringline.core.errors import NotAllowed
 from ringline.core.net import Target
+from ringline.streams import transport_carried, transport_picows, transport_websockets
 from ringline.streams.request import StreamLimits
 from ringline.streams.transport import ConnectFailed, Dial, Endpoint, StreamTransport, connect
 from tests.streams.apps import resolve, serving
+from tests.streams.calls import calling
 from tests.streams.certificates import Authority
 
 pytestmark = pytest.mark.system
+
+
+@pytest.fixture(params=["picows", "websockets", "carried"])
+async def dial(request: pytest.FixtureRequest) -> AsyncIterator[Dial]:
+    if request.param == "picows":
+        yield transport_picows.dial
+    elif request.param == "websockets":
+        yield transport_websockets.dial
+    else:
+        async with calling() as calls:
+            if not calls.plane.carries:
+                pytest.skip("only a compiled media engine carries connections")
+            yield transport_carried.dialling(calls.plane)
+
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter

@@ -7,8 +7,10 @@ from typing import Final, Literal
 
 from ringline.core.errors import RinglineError
 from ringline.media import codecs, events
+from ringline.media.carriage import Carriage
 from ringline.media.core import kinds
 from ringline.media.core.dtmf import DIGITS, PAUSES_MS
+from ringline.media.core.inlet import Scratch
 from ringline.media.core.kinds import Channel, Command, Event
 from ringline.media.core.leg import Leg
 from ringline.media.core.quality import mos
@@ -38,6 +40,7 @@ DIGIT_METHODS: Final[dict[int, events.DigitMethod]] = {0: "rfc4733", 1: "inband"
 TONES: Final = {**RINGBACK, "beep": BEEP}
 TAP_SLOTS: Final = 128  # 1.28 s of both directions
 RECORD_SLOTS: Final = 256  # 5.1 s
+EVERYTHING: Final = 1 << 62  # a position that no queue reaches
 
 Post = Callable[..., None]
 
@@ -100,6 +103,8 @@ class LegControl:
         self._dropped: dict[int, int] = {}
         self._cleared: list[tuple[str, int]] = []
         self._stream = ""
+        self._carriage: Carriage | None = None
+        self._carried = -1
         self._digits: list[tuple[int, kinds.Method, str]] = []
         self._taps: dict[int, Tap | RecordTap | None] = {}
         self._rate = 8000
@@ -215,7 +220,9 @@ class LegControl:
         """Listen for digits in the audio."""
         self._send(Command.DETECT, on)
 
-    def open_tap(self, *, inbound: bool, outbound: bool, codec: str, rate: int, little_endian: bool) -> Tap:
+    def open_tap(
+        self, stream: str, *, inbound: bool, outbound: bool, codec: str, rate: int, little_endian: bool
+    ) -> Tap:
         """Copy one or both directions; raises `MediaBusy` or `UnknownCodec`."""
         number = self._free_tap()
         ring = self.core.tap(number)
@@ -227,7 +234,7 @@ class LegControl:
             pairs=False,
             slots=TAP_SLOTS,
         )
-        tap = Tap(ring, lambda: self._close_tap(number))
+        tap = Tap(ring, stream, lambda: self._close_tap(number))
         self._taps[number] = tap
         self._send(Command.TAP, number, 1)
         return tap
@@ -251,6 +258,8 @@ class LegControl:
         raise MediaBusy(f"leg {self.name} has {kinds.TAPS} taps already")
 
     def _close_tap(self, number: int) -> None:
+        if number == self._carried:
+            self._release()
         # The slot stays taken until TAP_CLOSED: the media thread may be writing to it at this moment.
         self._taps[number] = None
         self._send(Command.TAP, number, 0)
@@ -274,6 +283,23 @@ class LegControl:
         )
         return self.inject
 
+    def carry(self, stream: str, carriage: Carriage, scratch: Scratch, most_ms: int | None) -> None:
+        """Let the media thread carry a stream whose tap and inject are open; `most_ms` None: only its tap."""
+        for number, tap in self._taps.items():
+            if isinstance(tap, Tap) and tap.stream == stream:
+                inject = self.inject if most_ms is not None else None
+                most = 0 if inject is None or most_ms is None else most_ms * inject.rate // 1000
+                carriage.carry(self.index, tap, inject, scratch, most)
+                self._carriage, self._carried = carriage, number
+                return
+        raise ValueError(f"leg {self.name} has no tap of stream {stream}")
+
+    def _release(self) -> None:
+        # Before the leg's tap or queue is touched from here: the media thread may be at them.
+        if self._carriage is not None:
+            self._carriage.release(self.index)
+            self._carriage, self._carried = None, -1
+
     def _mark(self, name: str) -> int:
         number = self._number()
         self._marks[number] = (self._stream, name)
@@ -284,9 +310,10 @@ class LegControl:
         self._send(Command.CLEAR, Channel.INJECT, until)
 
     def _close_inject(self) -> None:
+        self._release()
         self._marks.clear()
         self._cleared.append(("", 0))
-        self._send(Command.CLEAR, Channel.INJECT, int(self.core.inject.write))
+        self._send(Command.CLEAR, Channel.INJECT, EVERYTHING)
         self.inject = None
 
     def close(self) -> None:

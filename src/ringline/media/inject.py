@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringline.media.core.coder import Coder
-from ringline.media.core.inlet import Inlet
+from ringline.media.core.inlet import Inlet, Scratch
 from ringline.media.core.kinds import Codec, Cue
 from ringline.media.core.playout import Queue
 from ringline.media.core.resample import Resampler
@@ -41,6 +41,7 @@ class Inject:
         self.rate = int(queue.rate)
         self._resampler = Resampler(self._coder.rate, self.rate)
         self._inlet = Inlet(queue, self._coder, self._resampler)
+        self._when_idle: Callable[[], None] | None = None
         self._number = number
         self._clear = clear
         self._close = close
@@ -78,6 +79,22 @@ class Inject:
             return False
         return self._inlet.push(message, most_ms * self.rate // 1000)
 
+    def hand_over(self, scratch: Scratch) -> Inlet:
+        """The way in for another thread, with that thread's scratch memory.
+
+        It may be used while `idle` is true and nobody writes here, until `close`.
+        """
+        return Inlet(self._queue, self._coder, self._resampler, scratch)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was written stands in the ring."""
+        return not self._backlog
+
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """Call once, as soon as `idle` is true again."""
+        self._when_idle = call
+
     def mark(self, name: str) -> None:
         """MarkReached follows when all that was written before has been sent, at once if nothing waits."""
         if self._open:
@@ -105,6 +122,7 @@ class Inject:
         if self._open:
             self._backlog.clear()
             self._backlog_samples = 0
+            self._when_idle = None
             self._open = False
             self._close()
 
@@ -124,6 +142,9 @@ class Inject:
             self._backlog.popleft()
         if self._backlog:
             self._queue.want()
+        elif self._when_idle is not None:
+            call, self._when_idle = self._when_idle, None
+            call()
 
     def _full(self) -> bool:
         return not self._open or self.backlog_ms >= MOST_BACKLOG_MS

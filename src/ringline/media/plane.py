@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import importlib.util
 import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from ringline.core.clock import Clock, SystemClock
 from ringline.core.errors import ConfigError, RinglineError
 from ringline.core.ids import Ids
 from ringline.media import events
+from ringline.media.carriage import Carriage, Carriages, LinkReceiver, NoFreeLink
 from ringline.media.control import (
     Direction,
     DtmfMethod,
@@ -68,6 +70,7 @@ NICE: Final = -10
 UNITY: Final = 256
 PHASES: Final = 4
 TAP_READY = int(Event.TAP_READY)
+LINK_EVENTS: Final = frozenset({int(Event.LINK), int(Event.LINK_CLOSED)})
 NTP_EPOCH: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -135,6 +138,7 @@ class MediaPlane:
         self._routes = Routes()
         self._unposted: deque[tuple[int, ...]] = deque()
         self._native: Any = None
+        self._carriages: Carriages | None = None
         self._asyncio: AsyncioDriver | None = None
         self._thread: threading.Thread | None = None
         self._closed = asyncio.Event()
@@ -147,6 +151,7 @@ class MediaPlane:
         elif _native_possible(clock):
             module = importlib.import_module("ringline.media.io_native")
             self._native = module.NativeDriver(self._engine)
+            self._carriages = Carriages(self._engine, self._native, self._post)
         else:
             raise ConfigError(
                 "the native media driver needs compiled modules (python setup.py build_ext --inplace) "
@@ -200,7 +205,9 @@ class MediaPlane:
         """Close every leg, hear of it, end the thread."""
         for leg in list(self._legs):
             self.close_leg(leg)
-        while self._started and any(self._slots):
+        if self._carriages is not None:
+            self._carriages.abort_all()
+        while self._started and (any(self._slots) or self._carriages):
             self._closed.clear()
             await self._closed.wait()
         for control in filter(None, self._slots):
@@ -340,7 +347,7 @@ class MediaPlane:
     ) -> Tap:
         """Copy the leg's audio to Python; raises `MediaBusy` (four at a time) or `UnknownCodec`."""
         return self._leg(leg).open_tap(
-            inbound=inbound, outbound=outbound, codec=codec, rate=rate, little_endian=little_endian
+            tap, inbound=inbound, outbound=outbound, codec=codec, rate=rate, little_endian=little_endian
         )
 
     def record(self, leg: str, recording: str, *, rate: int) -> RecordTap:
@@ -354,6 +361,28 @@ class MediaPlane:
         return self._leg(leg).open_inject(
             stream, codec=codec, rate=rate, target=target, little_endian=little_endian
         )
+
+    # Connections to apps.
+
+    @property
+    def carries(self) -> bool:
+        """Whether the media thread can carry connections; without such a thread nobody can."""
+        return self._carriages is not None
+
+    def open_link(self, sock: socket.socket, receiver: LinkReceiver) -> Carriage:
+        """Give the media thread a connected, non-blocking TCP socket; raises `NoFreeLink`."""
+        if self._carriages is None:
+            raise NoFreeLink("there is no media thread that could carry a connection")
+        return self._carriages.open(sock, receiver)
+
+    def carry(self, leg: str, stream: str, link: int, most_ms: int | None) -> None:
+        """Let audio go between the leg and a link without Python: the tap of `stream` as `media` messages,
+        and the app's `media` messages of the usual exact shape into its inject, while no more than `most_ms`
+        wait (None: Python handles what the app sends). It ends when the tap or the inject is closed.
+        """
+        if self._carriages is None:
+            raise NoFreeLink("there is no media thread that could carry a connection")
+        self._leg(leg).carry(stream, self._carriages.at(link), self._carriages.scratch, most_ms)
 
     # Inside.
 
@@ -391,6 +420,11 @@ class MediaPlane:
             self._draining = False
 
     def _handle(self, record: tuple[int, ...]) -> None:
+        if record[0] in LINK_EVENTS:
+            if self._carriages is not None:
+                self._carriages.handle(record[0], record[1])
+            self._closed.set()
+            return
         control = self._slots[record[1]]
         if control is None:
             return

@@ -11,8 +11,10 @@ cdef extern from *:
     #endif
     #include <errno.h>
     #include <netinet/in.h>
+    #include <stdlib.h>
     #include <string.h>
     #include <sys/epoll.h>
+    #include <sys/random.h>
     #include <sys/socket.h>
     #include <sys/timerfd.h>
     #include <time.h>
@@ -43,10 +45,13 @@ cdef extern from *:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return now.tv_sec * 1000000000LL + now.tv_nsec;
     }
-    static inline int ringline_ready(int epoll, int *fds, int most) {
+    static inline int ringline_ready(int epoll, int *fds, int *ends, int most) {
         struct epoll_event events[256];
         int count = epoll_wait(epoll, events, most < 256 ? most : 256, 0);
-        for (int i = 0; i < count; i++) fds[i] = events[i].data.fd;
+        for (int i = 0; i < count; i++) {
+            fds[i] = events[i].data.fd;
+            ends[i] = (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        }
         return count;
     }
     static inline int ringline_receive(int fd, unsigned char *data, int size, long long *source) {
@@ -65,12 +70,31 @@ cdef extern from *:
         address.sin_port = htons((uint16_t)(to & 65535));
         return (int)sendto(fd, data, size, MSG_DONTWAIT, (struct sockaddr *)&address, sizeof address);
     }
+    /* From a stream of octets: how many came, 0 at its end, −1 if none wait, else −(errno + 1) of a broken
+       connection. */
+    static inline int ringline_read(int fd, unsigned char *data, int size) {
+        ssize_t count = recv(fd, data, size, MSG_DONTWAIT);
+        if (count >= 0) return (int)count;
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -1 : -(errno + 1);
+    }
+    static inline int ringline_write(int fd, const unsigned char *data, int size) {
+        ssize_t count = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count >= 0) return (int)count;
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -1 : -(errno + 1);
+    }
+    static inline void ringline_random(unsigned char *data, int size) {
+        /* Up to 256 octets come whole and at once when the system has been up for a moment (getrandom(2)). */
+        if (getrandom(data, size, 0) != size) abort();
+    }
     #endif
     """
     int ringline_timer(long long interval_ns) noexcept nogil
     void ringline_wait(int timer) noexcept nogil
     void ringline_signal(int eventfd) noexcept nogil
     long long ringline_now() noexcept nogil
-    int ringline_ready(int epoll, int *fds, int most) noexcept nogil
+    int ringline_ready(int epoll, int *fds, int *ends, int most) noexcept nogil
     int ringline_receive(int fd, unsigned char *data, int size, long long *source) noexcept nogil
     int ringline_send(int fd, const unsigned char *data, int size, long long to) noexcept nogil
+    int ringline_read(int fd, unsigned char *data, int size) noexcept nogil
+    int ringline_write(int fd, const unsigned char *data, int size) noexcept nogil
+    void ringline_random(unsigned char *data, int size) noexcept nogil

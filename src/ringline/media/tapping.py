@@ -77,9 +77,15 @@ class _RingReader:
 class Tap(_RingReader):
     """A copy of one or both directions of a leg in a codec of one's own choice."""
 
-    def __init__(self, ring: Ring, close: Callable[[], None]) -> None:
+    def __init__(self, ring: Ring, stream: str, close: Callable[[], None]) -> None:
         super().__init__(ring, close)
-        self._writer: Writer | None = None
+        self.stream = stream
+        self.writer = Writer(stream.encode(), int(ring.slot_size))
+
+    @property
+    def ring(self) -> Ring:
+        """The core's own tap."""
+        return self._ring
 
     def drain(self, limit: int = ALL) -> list[TapFrame]:
         """Take the frames that wait, oldest first."""
@@ -88,16 +94,12 @@ class Tap(_RingReader):
             for track, chunk, timestamp, sequence, payload in self._take(limit)
         ]
 
-    def messages(self, stream: str, before: int) -> list[bytes]:
+    def messages(self, before: int) -> list[bytes]:
         """Take the frames that wait as `media` messages of `stream` (spec media-streaming §3.3), UTF-8.
 
         `sequence_number` is `before` plus the frame's own; `taken` then says the last frame's.
         """
-        if not self._open:
-            return []
-        if self._writer is None:
-            self._writer = Writer(stream.encode(), int(self._ring.slot_size))
-        return self._ring.messages(self._writer, before)
+        return self._ring.messages(self.writer, before) if self._open else []
 
     @property
     def taken(self) -> int:

@@ -13,6 +13,7 @@ from ringline.core.settings import StreamSettings
 from ringline.media.events import MarkReached
 from ringline.media.plane import MediaPlane
 from ringline.streams import request as streams
+from ringline.streams import transport_carried, transport_picows
 from ringline.streams.client import Stream
 from ringline.streams.playlist import decode_file
 from ringline.timeline.entries import AnyBody, StreamControl
@@ -31,6 +32,7 @@ class AppStreams:
         self._guard = guard
         self._settings = settings
         self._post = post
+        self._dial = transport_carried.dialling(plane) if plane.carries else transport_picows.dial
         self._streams: dict[str, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -44,6 +46,7 @@ class AppStreams:
             on_event=lambda event: self._heard(leg.id, event),
             settings=self._settings,
             decode=decode_file,
+            dial=self._dial,
         )
         self._streams[stream] = running
         self._keep(asyncio.create_task(running.connect(), name=f"stream {stream}"))

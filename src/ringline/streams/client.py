@@ -180,6 +180,8 @@ class Stream:
                     self._play(payload)
                 case effects.Send(message, droppable):
                     self._send(message, droppable=droppable)
+                case effects.SendNumbered(head, tail):
+                    self._send_numbered(head, tail)
                 case effects.Report(event):
                     self._on_event(event)
                 case effects.PlayFile(file):
@@ -204,8 +206,16 @@ class Stream:
             self.dropped_replies += 1
             return
         self._transport.send(message)
-        if self._transport.unsent > self._limits.unread_bytes:
-            self._transport.abort("the app does not read what it asked for")
+        self._watch_unsent(self._transport)
+
+    def _send_numbered(self, head: bytes, tail: bytes) -> None:
+        if self._transport is not None:
+            self._transport.send_numbered(head, tail)
+            self._watch_unsent(self._transport)
+
+    def _watch_unsent(self, transport: StreamTransport) -> None:
+        if transport.unsent > self._limits.unread_bytes:
+            transport.abort("the app does not read what it asked for")
 
     def _opened(self, to_app: Audio, from_app: Audio | None) -> bool:
         try:
@@ -244,7 +254,11 @@ class Stream:
             rate=to_app.rate,
             little_endian=self._little_endian,
         )
-        self._tap.set_wakeup(self._drain)
+        link = self._transport.link if self._transport is not None else None
+        if link is None:
+            self._tap.set_wakeup(self._drain)
+        else:
+            self._plane.carry(self._leg, request.stream_id, link, None if from_app is None else self._most_ms)
 
     def _close_media(self) -> None:
         if self._playlist is not None:
@@ -263,8 +277,7 @@ class Stream:
         if not transport.writable:
             self._tap.trim(KEPT)
             return
-        transport.send_all(self._tap.messages(self.request.stream_id, self._session.others))
-        self._session.media_sent(self._tap.taken)
+        transport.send_media(self._tap)
 
     def _play(self, payload: bytes) -> None:
         if self._inject is not None and not self._inject.write(payload):

@@ -6,7 +6,7 @@ The app sees what it would see in a call; nobody hears what it answers.
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -105,6 +105,28 @@ def _advice(why: str) -> str:
     return "the app must complete the WebSocket handshake by itself, at once"
 
 
+class _Silence:
+    """A tap of a leg on which nobody speaks."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._waiting: list[int] = []
+        self.taken = 0
+
+    def passes(self) -> None:
+        """20 ms pass."""
+        self._waiting.append(self.taken + len(self._waiting) + 1)
+
+    def messages(self, before: int) -> Sequence[bytes]:
+        """All frames that wait."""
+        chunks, self._waiting = self._waiting, []
+        self.taken = chunks[-1] if chunks else self.taken
+        return [
+            wire.media_frame(self._stream, before + chunk, "inbound", chunk, (chunk - 1) * FRAME_MS, SILENCE)
+            for chunk in chunks
+        ]
+
+
 class _Visit:
     """One connection to the app; a `Receiver` that keeps count."""
 
@@ -133,14 +155,11 @@ class _Visit:
         self._perform(self._session.begin("PCMU", 8000, self._request.client_state))
         self._pinged_ns = self._clock.now_ns()
         transport.ping()
-        for chunk in range(1, round(listen * 1000 / FRAME_MS) + 1):
+        silence = _Silence(self._request.stream_id)
+        for _ in range(round(listen * 1000 / FRAME_MS)):
+            silence.passes()
             if transport.writable:
-                place = (chunk - 1) * FRAME_MS
-                number = self._session.others + chunk
-                transport.send(
-                    wire.media_frame(self._request.stream_id, number, "inbound", chunk, place, SILENCE)
-                )
-                self._session.media_sent(chunk)
+                transport.send_media(silence)
             if await self._gone_within(FRAME_MS / 1000):
                 self._early_end = True
                 return
@@ -184,6 +203,9 @@ class _Visit:
                 case effects.Send(message):
                     if self._transport is not None:
                         self._transport.send(message)
+                case effects.SendNumbered(head, tail):
+                    if self._transport is not None:
+                        self._transport.send_numbered(head, tail)
                 case effects.Report(StreamFrameSeen(_, "in", event)):
                     self._events[event] += 1
                 case effects.Report(StreamFrameSeen(_, _, "error", detail)):

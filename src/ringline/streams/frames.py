@@ -138,6 +138,9 @@ class Stop:
     call_control_id: str
 
 
+Numbered = Start | Dtmf | Mark | Stop
+"""What carries a `sequence_number` and is no media; 0 stands for one that is not known yet."""
+
 ServerFrame = Connected | Start | Media | Dtmf | Mark | Error | Stop
 
 

@@ -6,20 +6,24 @@ from typing import Literal, Protocol
 from ringline.core.net import Target
 
 
-class Tap(Protocol):
-    """A copy of a leg's audio, in a bounded ring that drops and counts frames when nobody drains it."""
+class Frames(Protocol):
+    """Frames of a leg's audio that wait to be sent."""
 
     @property
     def taken(self) -> int:
         """How many frames, dropped ones among them, came before the end of the last `messages`."""
         ...
 
-    def messages(self, stream: str, before: int) -> Sequence[bytes]:
-        """Take everything that waits, oldest first, as `media` messages of `stream`.
+    def messages(self, before: int) -> Sequence[bytes]:
+        """Take everything that waits, oldest first, as `media` messages of their stream.
 
         Each has its frame's number plus `before` as `sequence_number`.
         """
         ...
+
+
+class Tap(Frames, Protocol):
+    """A copy of a leg's audio, in a bounded ring that drops and counts frames when nobody drains it."""
 
     def trim(self, keep: int) -> None:
         """Drop all but the newest `keep` frames that wait."""
@@ -81,7 +85,8 @@ class MediaPorts(Protocol):
     def open_tap(
         self, leg: str, tap: str, *, inbound: bool, outbound: bool, codec: str, rate: int, little_endian: bool
     ) -> Tap:
-        """Copy a leg's audio in `codec` at `rate`; L16 in network order unless `little_endian`.
+        """Copy a leg's audio for stream `tap` in `codec` at `rate`; L16 in network order unless
+        `little_endian`.
 
         Raises `RinglineError` if there is no such leg, or no place for the tap.
         """
@@ -98,6 +103,13 @@ class MediaPorts(Protocol):
         little_endian: bool,
     ) -> Inject:
         """Open a way into the call's audio; whoever `target` names hears it. Raises as `open_tap`."""
+        ...
+
+    def carry(self, leg: str, stream: str, link: int, most_ms: int | None) -> None:
+        """Let audio go between the leg and a link without Python: what the stream's tap copies, and what the
+        app sends in `media` messages of the usual exact shape, while no more than `most_ms` wait (None: what
+        it sends is not for the media thread). Ends when the tap or the inject is closed.
+        """
         ...
 
 

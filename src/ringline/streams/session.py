@@ -93,6 +93,14 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class SendNumbered:
+    """Send this text, with its number among the stream's frames between `head` and `tail`."""
+
+    head: bytes
+    tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Tell the call."""
 
@@ -145,7 +153,9 @@ class Hangup:
     code: int
 
 
-Effect = Send | Report | OpenMedia | CloseMedia | Play | PlayFile | PlaceMark | ClearAudio | Hangup
+Effect = (
+    Send | SendNumbered | Report | OpenMedia | CloseMedia | Play | PlayFile | PlaceMark | ClearAudio | Hangup
+)
 
 
 class Session:
@@ -155,8 +165,6 @@ class Session:
         self.state = State.IDLE
         self._request = request
         self._limits = limits
-        self._others = 0
-        self._media = 0
         self._marks: deque[tuple[int, str]] = deque()
         self._serial = 0
         self._from_app: Audio | None = None
@@ -223,7 +231,7 @@ class Session:
         self._from_app = self._readable()
         start = frames.Start(
             stream_id=self.id,
-            sequence=self._next(),
+            sequence=0,
             user_id=request.user_id,
             call_control_id=request.call_control_id,
             call_session_id=request.call_session_id,
@@ -236,7 +244,7 @@ class Session:
         )
         effects: list[Effect] = [
             Report(StreamStarted(self.id)),
-            Send(wire.serialize(start)),
+            SendNumbered(*wire.parts(start)),
             self._seen("out", "start", f"{to_app.codec}/{to_app.rate}"),
             OpenMedia(to_app, self._from_app),
         ]
@@ -256,21 +264,12 @@ class Session:
         except InvalidMedia:
             return None  # the app is told with its first payload, and nothing will be played
 
-    @property
-    def others(self) -> int:
-        """Numbered frames so far that were no media: what a media frame's own number is added to."""
-        return self._others
-
-    def media_sent(self, taken: int) -> None:
-        """`taken` media frames were written or dropped since the beginning; all count in the sequence."""
-        self._media = taken
-
     def dtmf(self, digit: str, occurred_at: datetime) -> list[Effect]:
         """The leg's remote party pressed a key."""
         if self.state is not State.STREAMING:
             return []
-        frame = frames.Dtmf(self.id, self._next(), occurred_at, digit)
-        return [Send(wire.serialize(frame)), self._seen("out", "dtmf")]
+        frame = frames.Dtmf(self.id, 0, occurred_at, digit)
+        return [SendNumbered(*wire.parts(frame)), self._seen("out", "dtmf")]
 
     def stop(self) -> list[Effect]:
         """The call wants no more of the stream. Marks not yet heard are not owed any more (§3.5)."""
@@ -280,8 +279,8 @@ class Session:
         self._move(Move.STOP)
         effects: list[Effect] = []
         if before is State.STREAMING:
-            stop = frames.Stop(self.id, self._next(), self._request.user_id, self._request.call_control_id)
-            effects += [CloseMedia(), Send(wire.serialize(stop)), self._seen("out", "stop")]
+            stop = frames.Stop(self.id, 0, self._request.user_id, self._request.call_control_id)
+            effects += [CloseMedia(), SendNumbered(*wire.parts(stop)), self._seen("out", "stop")]
         if self.state is State.STOPPING:
             effects.append(Hangup(1000))
         return [*effects, Report(StreamEnded(self.id, "server"))]
@@ -384,13 +383,9 @@ class Session:
         effects: list[Effect] = []
         while self._marks and self._marks[0][0] <= up_to:
             _, name = self._marks.popleft()
-            frame = frames.Mark(self.id, self._next(), name)
-            effects += [Send(wire.serialize(frame)), self._seen("out", "mark", name)]
+            frame = frames.Mark(self.id, 0, name)
+            effects += [SendNumbered(*wire.parts(frame)), self._seen("out", "mark", name)]
         return effects
-
-    def _next(self) -> int:
-        self._others += 1
-        return self._others + self._media
 
     def _seen(self, direction: Literal["in", "out"], event: str, detail: str = "") -> Report:
         return Report(StreamFrameSeen(self.id, direction, event, detail[:DETAIL]))

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from ringline.core.errors import NotAllowed, RinglineError
 from ringline.core.net import DEFAULT_PORTS, Target
 from ringline.streams.frames import AUTH_HEADER
-from ringline.streams.ports import Resolve
+from ringline.streams.ports import Frames, Resolve
 from ringline.streams.request import StreamLimits
 
 USER_AGENT = "ringline"
@@ -95,12 +95,21 @@ class StreamTransport(Protocol):
         """Bytes in the write buffer."""
         ...
 
+    @property
+    def link(self) -> int | None:
+        """The slot of a connection that the media thread carries, so that it can carry a leg's audio too."""
+        ...
+
     def send(self, message: bytes) -> None:
         """Send a text message; buffers what the network does not take, ignores a closed connection."""
         ...
 
-    def send_all(self, messages: Iterable[bytes]) -> None:
-        """Send text messages, in order."""
+    def send_numbered(self, head: bytes, tail: bytes) -> None:
+        """Send a text message with its number among the stream's between two parts."""
+        ...
+
+    def send_media(self, tap: Frames) -> None:
+        """Send what a tap holds, where no media thread does."""
         ...
 
     def ping(self) -> None:

@@ -1,9 +1,8 @@
-"""`StreamTransport` on picows: the one in use."""
+"""`StreamTransport` on picows: the one in use for `wss:`, and where no media thread carries connections."""
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterable
 from typing import Any
 
 import picows
@@ -12,6 +11,8 @@ from picows import WSTransport as Connection
 
 from ringline.core import log
 from ringline.streams.fragments import FragmentError, Fragments
+from ringline.streams.numbers import Numbers
+from ringline.streams.ports import Frames
 from ringline.streams.request import StreamLimits
 from ringline.streams.transport import (
     HIGH_WATER,
@@ -82,9 +83,12 @@ def _answer(error: picows.WSHandshakeError) -> str:
 class PicowsTransport:
     """A picows connection as the stream sees it."""
 
+    link: int | None = None
+
     def __init__(self, connection: Connection, listener: "_Listener", receiver: Receiver) -> None:
         self._connection = connection
         self._listener = listener
+        self._numbers = Numbers()
         self._aborted: str | None = None
         self._end = asyncio.create_task(self._watch(receiver))
 
@@ -102,10 +106,14 @@ class PicowsTransport:
         """Send a text message."""
         self._connection.send(TEXT, message)
 
-    def send_all(self, messages: Iterable[bytes]) -> None:
-        """Send text messages."""
+    def send_numbered(self, head: bytes, tail: bytes) -> None:
+        """Send a text message with its number."""
+        self._connection.send(TEXT, self._numbers.next(head, tail))
+
+    def send_media(self, tap: Frames) -> None:
+        """Send what a tap holds."""
         send = self._connection.send
-        for message in messages:
+        for message in self._numbers.media(tap):
             send(TEXT, message)
 
     def ping(self) -> None:

@@ -6,6 +6,7 @@ The structs below are the shapes; `msgspec` writes their members in order and ch
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from ringline.streams.frames import (
     Media,
     MediaFormat,
     MediaTrack,
+    Numbered,
     ServerFrame,
     Start,
     Stop,
@@ -53,6 +55,13 @@ def serialize(frame: ServerFrame) -> bytes:
             return _write(_Error(stream_id, _Problem(code, frame.title, detail)))
         case Stop(stream_id, sequence, user_id, call_control_id):
             return _write(_Stop(str(sequence), stream_id, _Owner(user_id, call_control_id)))
+
+
+def parts(frame: Numbered) -> tuple[bytes, bytes]:
+    """A frame as we send it, before and after its `sequence_number`: who sends it knows the number."""
+    # Of what stands before the number, nothing comes from outside: the first of them is the right one.
+    head, found, tail = serialize(replace(frame, sequence=0)).partition(_NO_NUMBER)
+    return head + found[:-2], found[-1:] + tail
 
 
 def media_frame(
@@ -130,6 +139,7 @@ def _decimal(text: str) -> int:
 
 
 _write = msgspec.json.Encoder().encode
+_NO_NUMBER = b'"sequence_number":"0"'
 
 
 class _Connected(msgspec.Struct, tag_field="event", tag="connected", omit_defaults=True):

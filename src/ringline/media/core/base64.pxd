@@ -3,6 +3,7 @@ cimport cython
 cdef int PAD
 
 
+@cython.final
 cdef class Base64:
     cdef readonly unsigned char[::1] letters
     cdef readonly short[::1] values

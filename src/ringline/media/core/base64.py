@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Base64 as RFC 4648 §4 has it: padded, no line breaks, nothing that is not of the alphabet."""
 
 from array import array

@@ -1,3 +1,4 @@
+cimport cython
 from ringline.media.core.g711 cimport G711
 from ringline.media.core.g722 cimport G722Decoder, G722Encoder
 from ringline.media.core.l16 cimport L16
@@ -6,6 +7,7 @@ from ringline.media.core.l16 cimport L16
 cdef int PCMU, PCMA, G722, LITTLE
 
 
+@cython.final
 cdef class Coder:
     cdef G711 mu_law, a_law
     cdef L16 l16, l16_little

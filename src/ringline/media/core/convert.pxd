@@ -7,6 +7,7 @@ from ringline.media.core.resample cimport Resampler
 cdef int FRAME
 
 
+@cython.final
 cdef class Converter:
     cdef Resampler up, down
     cdef short[::1] frame

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Between the two rates inside the core: 8000 and 16000 Hz."""
 
 from array import array

@@ -5,6 +5,7 @@ from ringline.media.core.tones cimport Oscillator
 cdef int _PACKET, _FIRST, _END, _DONE, _QUEUE, _LAST_DIGIT, _LONGEST
 
 
+@cython.final
 cdef class DigitSender:
     cdef int rate, tick_ms, gap_ms, volume
     cdef int[::1] codes, lengths_ms
@@ -23,6 +24,7 @@ cdef class DigitSender:
     cdef int c_leave(self) noexcept nogil
 
 
+@cython.final
 cdef class EventReceiver:
     cdef int clock_rate
     cdef long long timeout_ns, half_circle
@@ -43,6 +45,7 @@ cdef class EventReceiver:
     cdef void c_finish(self) noexcept nogil
 
 
+@cython.final
 cdef class DigitDetector:
     cdef int rate, block
     cdef double[::1] coefficients, v1, v2, powers

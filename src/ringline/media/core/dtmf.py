@@ -270,10 +270,10 @@ class EventReceiver:
         return self.queued
 
     def c_timeout(self, now_ns: int) -> int:
-        """Finish a digit whose ends were lost; returns how many digits wait for `c_take`."""
+        """Finish a digit whose ends were lost; whether one lasts, or waits for `c_take`."""
         if self.active and now_ns - self.heard_ns > self.timeout_ns:
             self.c_finish()
-        return self.queued
+        return 1 if self.active or self.queued else 0
 
     def c_take(self) -> int:
         """The oldest digit that waits, −1 if none; its length is then in `taken_ms`."""

@@ -1,23 +1,32 @@
 cimport cython
 from cpython.ref cimport PyObject
 
-from ringline.media.core.leg cimport Leg
+from ringline.media.core.leg cimport Desk, Leg
+from ringline.media.core.link cimport Link, Masks
 from ringline.media.core.ring cimport Records, cursor_t
 
 
 cdef int SLOT_NS, LATEST_SLOTS, PACKET_SIZE, RTP, RTCP
 cdef int OPEN, CLOSE, REMOTE, IDLE_SILENCE, ROUTE, PHASE, STOP, CLEAR, TONE, DTMF, DETECT, TAP, TARGET
-cdef int EVENT_CLOSED, EVENT_TAP_CLOSED
+cdef int LINK_OPEN, LINK_CLOSE, LINK_BIND, LINK_RELEASE, LINK_LOOK, LINK_RESUME, LINK_LISTEN, LINK_LIVE, LINK_ENDING
+cdef int LINK_ENDED
+cdef int EVENT_CLOSED, EVENT_TAP_CLOSED, EVENT_LINK_CLOSED
 
 
+@cython.final
 cdef class Engine:
     cdef readonly int capacity
     cdef readonly long long timeout_ns, time_since_1900_ns
     cdef readonly Records commands, events
-    cdef readonly list legs
+    cdef Desk desk
+    cdef Masks masks
+    cdef readonly list legs, links
     cdef PyObject **table
-    cdef int[::1] present, open
-    cdef long long[::1] closing
+    cdef PyObject **link_table
+    cdef int[::1] link_present, link_state, listed, look
+    cdef int looks
+    cdef int[::1] present, open, phases
+    cdef long long[::1] closing, lasts
     cdef int closings, begun
     cdef readonly cursor_t highest
     cdef readonly long long epoch_ns, done, late_slots
@@ -32,6 +41,14 @@ cdef class Engine:
     cdef void c_commands(self, long long now_ns) noexcept nogil
     @cython.locals(kind="long long", index="long long", a="long long", b="long long", c="long long", d="long long")
     cdef void c_command(self, long long at, long long now_ns) noexcept nogil
+    cdef void c_link_command(self, int kind, int index, long long a, long long b) noexcept nogil
+    cdef void c_look(self, int index) noexcept nogil
+    @cython.locals(index=int)
+    cdef int c_take_look(self, int at) noexcept nogil
+    @cython.locals(i=int)
+    cdef void c_looked(self, int count) noexcept nogil
+    @cython.locals(state=int)
+    cdef void c_served(self, int index, long long now_ns) noexcept nogil
     cdef void c_stop(self, int index, int channel, long long number, long long now_ns) noexcept nogil
     cdef void c_clear(self, int index, int channel, long long until, long long now_ns) noexcept nogil
     cdef void c_tone(self, int index, int number, long long now_ns) noexcept nogil

@@ -13,7 +13,8 @@ from collections.abc import MutableSequence
 import cython
 
 from ringline.media.core.kinds import Command, Event, Packet
-from ringline.media.core.leg import Leg
+from ringline.media.core.leg import Desk, Leg
+from ringline.media.core.link import Link, Masks
 from ringline.media.core.ring import Records
 
 if cython.compiled:
@@ -38,15 +39,26 @@ DTMF = int(Command.DTMF)
 DETECT = int(Command.DETECT)
 TAP = int(Command.TAP)
 TARGET = int(Command.TARGET)
+LINK_OPEN = int(Command.LINK_OPEN)
+LINK_CLOSE = int(Command.LINK_CLOSE)
+LINK_BIND = int(Command.LINK_BIND)
+LINK_RELEASE = int(Command.LINK_RELEASE)
+LINK_LOOK = int(Command.LINK_LOOK)
+LINK_RESUME = int(Command.LINK_RESUME)
+LINK_LISTEN = int(Command.LINK_LISTEN)
+LINK_LIVE = 1
+LINK_ENDING = 2
+LINK_ENDED = 3
 EVENT_CLOSED = int(Event.CLOSED)
 EVENT_TAP_CLOSED = int(Event.TAP_CLOSED)
+EVENT_LINK_CLOSED = int(Event.LINK_CLOSED)
 
 
 class Engine:
-    """Up to `capacity` legs.
+    """Up to `capacity` legs, and as many links.
 
     Python adds a leg to a free slot, then sends OPEN; after CLOSE it waits for CLOSED before it takes the leg
-    out. `commands` is written by one Python thread only, `events` read by one only.
+    out, and so with links. `commands` is written by one Python thread only, `events` read by one only.
     """
 
     def __init__(
@@ -58,9 +70,13 @@ class Engine:
         self.time_since_1900_ns = time_since_1900_ns
         self.commands = Records(4096)
         self.events = Records(8192, 4096)
+        self.desk = Desk()
         self.legs: list[Leg | None] = [None] * capacity
         self.present = array("i", bytes(4 * capacity))
         self.open = array("i", bytes(4 * capacity))
+        # Apart from the legs: whose turn it is, is asked of all of them in every slot.
+        self.phases = array("i", [index & 3 for index in range(capacity)])
+        self.lasts = array("q", bytes(8 * capacity))
         self.closing = array("q", bytes(8 * capacity))
         self.closings = 0
         self.highest = 0
@@ -75,14 +91,24 @@ class Engine:
         self.tx_to = array("q", bytes(16 * capacity))
         self.tx_count = 0
         self.sent: list[tuple[int, int, int, bytes]] = []
+        self.masks = Masks()
+        self.links: list[Link | None] = [None] * capacity
+        self.link_present = array("i", bytes(4 * capacity))
+        self.link_state = array("i", bytes(4 * capacity))
+        self.listed = array("i", bytes(4 * capacity))
+        self.look = array("i", bytes(8 * capacity))
+        self.looks = 0
         if cython.compiled:
             self.table = cython.cast(cython.pointer(cython.pointer(PyObject)), calloc(capacity, 8))
+            self.link_table = cython.cast(cython.pointer(cython.pointer(PyObject)), calloc(capacity, 8))
         else:
             self.table = self.legs
+            self.link_table = self.links
 
     def __dealloc__(self) -> None:
         if cython.compiled:
             free(self.table)
+            free(self.link_table)
 
     def add(
         self, index: int, *, ssrc: int = 0, sequence: int = 0, timestamp: int = 0, cname: bytes = b"-"
@@ -96,10 +122,12 @@ class Engine:
             timestamp=timestamp,
             cname=cname,
             epoch_ns=self.time_since_1900_ns,
+            desk=self.desk,
         )
         self.legs[index] = leg
         if cython.compiled:
             self.table[index] = cython.cast(cython.pointer(PyObject), leg)
+        self.phases[index] = index & 3
         self.present[index] = 1
         self.highest = max(self.highest, index + 1)
         return leg
@@ -108,6 +136,20 @@ class Engine:
         """Forget a leg whose CLOSED has come."""
         self.present[index] = 0
         self.legs[index] = None
+
+    def add_link(self, index: int) -> Link:
+        """Make a link for the free slot `index`; LINK_OPEN makes it live."""
+        link = Link(index, self.events, self.masks)
+        self.links[index] = link
+        if cython.compiled:
+            self.link_table[index] = cython.cast(cython.pointer(PyObject), link)
+        self.link_present[index] = 1
+        return link
+
+    def remove_link(self, index: int) -> None:
+        """Forget a link whose LINK_CLOSED has come."""
+        self.link_present[index] = 0
+        self.links[index] = None
 
     def c_leg(self, index: int) -> int:
         """Whether slot `index` holds a live leg."""
@@ -133,9 +175,14 @@ class Engine:
         d = self.commands.words[at + 5]
         if index < 0 or index >= self.capacity:
             return
+        if kind >= LINK_OPEN:
+            self.c_link_command(kind, index, a, b)
+            return
         if kind == OPEN and self.present[index]:
             self.open[index] = 1
-            cython.cast(Leg, self.table[index]).last = self.done - 4
+            self.lasts[index] = self.done - 4
+            # The seconds of all legs fall together: Python wakes up a few times for all their counters.
+            cython.cast(Leg, self.table[index]).frames = (self.done >> 2) % 50
             return
         if not self.open[index]:
             return
@@ -154,7 +201,7 @@ class Engine:
         elif kind == ROUTE:
             cython.cast(Leg, self.table[index]).c_route(a, b)
         elif kind == PHASE:
-            cython.cast(Leg, self.table[index]).phase = a & 3
+            self.phases[index] = a & 3
         elif kind == STOP:
             self.c_stop(index, a, b, now_ns)
         elif kind == CLEAR:
@@ -171,6 +218,29 @@ class Engine:
                 self.events.c_put(EVENT_TAP_CLOSED, index, a, 0, 0, 0, 0, now_ns)
         elif kind == TARGET:
             cython.cast(Leg, self.table[index]).target = a
+
+    def c_link_command(self, kind: int, index: int, a: int, b: int) -> None:
+        """Carry out a command for the link in slot `index`; its driver is to look at it."""
+        if kind == LINK_OPEN and self.link_present[index]:
+            self.link_state[index] = LINK_LIVE
+        if not self.link_state[index]:
+            return
+        self.c_look(index)
+        cython.cast(Link, self.link_table[index]).c_post()
+        if kind == LINK_CLOSE:
+            self.link_state[index] = LINK_ENDING if a else LINK_ENDED
+        elif kind == LINK_BIND:
+            if self.c_leg(a):
+                cython.cast(Leg, self.table[a]).link = index
+                cython.cast(Link, self.link_table[index]).c_bind()
+        elif kind == LINK_RELEASE:
+            if self.c_leg(a):
+                cython.cast(Leg, self.table[a]).link = -1
+            cython.cast(Link, self.link_table[index]).c_release()
+        elif kind == LINK_RESUME:
+            cython.cast(Link, self.link_table[index]).c_resume(a, b)
+        elif kind == LINK_LISTEN:
+            cython.cast(Link, self.link_table[index]).c_listen()
 
     def c_stop(self, index: int, channel: int, number: int, now_ns: int) -> None:
         """End one playout of a channel."""
@@ -196,6 +266,39 @@ class Engine:
             cython.cast(Leg, self.table[index]).tone_number = number
         elif cython.cast(Leg, self.table[index]).tone_number:
             cython.cast(Leg, self.table[index]).c_end_tone(now_ns)
+
+    # Links: a driver serves those that are listed.
+
+    def c_look(self, index: int) -> None:
+        """List a link, unless it is listed already."""
+        if self.link_state[index] and not self.listed[index]:
+            self.listed[index] = 1
+            self.look[self.looks] = index
+            self.looks += 1
+
+    def c_take_look(self, at: int) -> int:
+        """The link in place `at` of the list, which may be listed anew from now on; −1 if it has ended."""
+        index = self.look[at]
+        self.listed[index] = 0
+        return index if self.link_state[index] else -1
+
+    def c_looked(self, count: int) -> None:
+        """The first `count` of the list were served; those listed meanwhile stay for the next time."""
+        self.looks -= count
+        for i in range(self.looks):
+            self.look[i] = self.look[count + i]
+
+    def c_served(self, index: int, now_ns: int) -> None:
+        """The driver has sent what a link had: one that is to end does so, and is touched no more."""
+        state = self.link_state[index]
+        if state == LINK_LIVE:
+            return
+        if state == LINK_ENDING and not cython.cast(Link, self.link_table[index]).c_over_or_idle():
+            return
+        if self.events.c_put(EVENT_LINK_CLOSED, index, 0, 0, 0, 0, 0, now_ns):
+            self.link_state[index] = 0
+        else:
+            self.c_look(index)
 
     # Packets in.
 
@@ -247,7 +350,7 @@ class Engine:
             if self.c_turn(i, phase):
                 self.c_speak(i, now_ns)
                 self.c_report(i, now_ns, 0)
-                cython.cast(Leg, self.table[i]).last = self.done
+                self.lasts[i] = self.done
         self.done += 1
 
     def c_let_go(self, now_ns: int) -> None:
@@ -265,9 +368,9 @@ class Engine:
         """
         if not self.open[index]:
             return 0
-        if cython.cast(Leg, self.table[index]).phase != phase:
+        if self.phases[index] != phase:
             return 0
-        return 1 if self.done - cython.cast(Leg, self.table[index]).last >= 4 else 0
+        return 1 if self.done - self.lasts[index] >= 4 else 0
 
     def c_speak(self, index: int, now_ns: int) -> None:
         """Mix what one leg hears and list its packet."""
@@ -283,6 +386,8 @@ class Engine:
         to = cython.cast(Leg, self.table[index]).receiver.latch.c_target()
         if size > 0 and to > 0:
             self.c_list(index, RTP, to, size)
+        if cython.cast(Leg, self.table[index]).link >= 0:
+            self.c_look(cython.cast(Leg, self.table[index]).link)
 
     def c_report(self, index: int, now_ns: int, bye: int) -> None:
         """List one leg's RTCP report if it is due, or its last one."""

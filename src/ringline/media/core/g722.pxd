@@ -4,6 +4,7 @@ cimport cython
 cdef int _clip(int value) noexcept nogil
 
 
+@cython.final
 cdef class Band:
     cdef readonly int step, log_step, estimate, zeros
     cdef int log_limit, shift
@@ -15,6 +16,7 @@ cdef class Band:
     cdef void c_adapt(self, int difference) noexcept nogil
 
 
+@cython.final
 cdef class G722Encoder:
     cdef Band low, high
     cdef int[::1] history, qmf, levels, code_negative, code_positive, qm4, qm2, wl, wh
@@ -24,6 +26,7 @@ cdef class G722Encoder:
     cdef int c_pair(self, int first, int second) noexcept nogil
 
 
+@cython.final
 cdef class G722Decoder:
     cdef Band low, high
     cdef int[::1] history, qmf, qm6, qm4, qm2, wl, wh

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """G.722 at 64 kbit/s, mode 1 (ITU-T G.722): sub-band ADPCM of 16 kHz audio in one octet per two samples.
 
 The names in capitals are the blocks of the recommendation's clauses 5 and 6. RTP counts it at 8000 Hz

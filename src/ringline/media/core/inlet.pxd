@@ -9,17 +9,20 @@ from ringline.media.core.resample cimport Resampler
 cdef int OCTETS
 
 
+@cython.final
 cdef class Scratch:
     cdef unsigned char[::1] octets
     cdef short[::1] decoded, samples
 
 
+@cython.final
 cdef class Inlet:
     cdef Reader reader
     cdef Queue queue
     cdef Coder coder
     cdef Resampler resampler
     cdef Scratch scratch
+    cdef int same
 
     @cython.locals(octets=int, samples=int, longest="long long")
-    cdef int c_push(self, const unsigned char[::1] message, int size, long long most) noexcept nogil
+    cdef int c_push(self, const unsigned char[::1] text, int at, int size, long long most) noexcept nogil

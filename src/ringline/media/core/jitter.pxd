@@ -1,14 +1,16 @@
 cimport cython
 
 
-cdef int SLOTS, SLOT_SIZE, CONCEAL, SILENCE, STARVED, WAIT, KEPT, DUPLICATE, LATE, STRAY, OVERSIZE
+cdef int SLOTS, SLOT_SIZE, SMALLEST, FIELDS, SEQUENCE, SEEN, STAMP, ARRIVAL, LENGTH
+cdef int CONCEAL, SILENCE, STARVED, WAIT, KEPT, DUPLICATE, LATE, STRAY, OVERSIZE
 cdef long long FEWEST_NS, MOST_NS, TEN_SECONDS, M32, TURN, FAR
 
 
+@cython.final
 cdef class JitterBuffer:
     cdef unsigned char[::1] data
-    cdef long long[::1] sequences, seen, stamps, arrivals
-    cdef int[::1] lengths
+    cdef long long[::1] kept
+    cdef int stride
     cdef readonly long long received, lost, late, duplicates, reordered, concealed, shrunk, resets
     cdef readonly long long spread_ns, ns_per_unit, granted
     cdef readonly int clock, octets_per_unit, quantum
@@ -22,6 +24,9 @@ cdef class JitterBuffer:
     cdef long long c_level(self) noexcept nogil
     @cython.locals(delta="long long", number="long long", stamp="long long", slot=int, i=int)
     cdef int c_put(self, long long sequence, long long timestamp, unsigned char[::1] data, int at, int length, int audio, long long now_ns) noexcept nogil
+    cdef int c_length(self, int slot) noexcept nogil
+    @cython.locals(stride=int, k=int, slot=int, i=int)
+    cdef void c_widen(self, int length) noexcept nogil
     @cython.locals(delta="long long")
     cdef long long c_extend(self, long long timestamp) noexcept nogil
     @cython.locals(transit="long long", lateness="long long")

@@ -19,6 +19,13 @@ from ringline.media.core.kinds import Put, Take
 # Integers that compiled code reads without the interpreter (declared in jitter.pxd).
 SLOTS = 32
 SLOT_SIZE = 1920
+SMALLEST = 192  # 20 ms of PCMU in whole cache lines
+FIELDS = 8
+SEQUENCE = 0
+SEEN = 1
+STAMP = 2
+ARRIVAL = 3
+LENGTH = 4
 FEWEST_NS = 20_000_000
 MOST_NS = 200_000_000
 TEN_SECONDS = 10_000_000_000
@@ -41,11 +48,9 @@ class JitterBuffer:
 
     def __init__(self) -> None:
         self.data = array("B", bytes(SLOTS * SLOT_SIZE))
-        self.sequences = array("q", [-1]) * SLOTS
-        self.seen = array("q", [-1]) * SLOTS
-        self.stamps = array("q", bytes(8 * SLOTS))
-        self.lengths = array("i", bytes(4 * SLOTS))
-        self.arrivals = array("q", bytes(8 * SLOTS))
+        # What is known of a packet stands together, a cache line each.
+        self.kept = array("q", bytes(8 * FIELDS * SLOTS))
+        self.stride = SMALLEST
         self.received = 0
         self.lost = 0
         self.late = 0
@@ -72,8 +77,8 @@ class JitterBuffer:
     def c_reset(self) -> None:
         """Forget the stream, not the counters: a new source, codec or sequence begins."""
         for i in range(SLOTS):
-            self.sequences[i] = -1
-            self.seen[i] = -1
+            self.kept[i * FIELDS + SEQUENCE] = -1
+            self.kept[i * FIELDS + SEEN] = -1
         self.started = 0
         self.waiting = 1
         self.newest = 0
@@ -137,7 +142,7 @@ class JitterBuffer:
         stamp = self.c_extend(timestamp)
         slot = number & 31
         self.received += 1
-        if self.seen[slot] == number:
+        if self.kept[slot * FIELDS + SEEN] == number:
             self.duplicates += 1
             return DUPLICATE
         if delta < 0:
@@ -153,16 +158,35 @@ class JitterBuffer:
             self.newest_stamp = stamp
             if self.newest - self.next > 31:
                 self.c_overrun()
-        self.seen[slot] = number
-        self.sequences[slot] = number
-        self.stamps[slot] = stamp
-        self.lengths[slot] = length if audio else 0
-        self.arrivals[slot] = now_ns
+        self.kept[slot * FIELDS + SEEN] = number
+        self.kept[slot * FIELDS + SEQUENCE] = number
+        self.kept[slot * FIELDS + STAMP] = stamp
+        self.kept[slot * FIELDS + LENGTH] = length if audio else 0
+        self.kept[slot * FIELDS + ARRIVAL] = now_ns
+        if length > self.stride:
+            self.c_widen(length)
         for i in range(length if audio else 0):
-            self.data[slot * SLOT_SIZE + i] = data[at + i]
+            self.data[slot * self.stride + i] = data[at + i]
         if audio and stamp + length // self.octets_per_unit > self.end:
             self.end = stamp + length // self.octets_per_unit
         return KEPT
+
+    def c_length(self, slot: int) -> int:
+        """Octets of the packet in a slot."""
+        return self.kept[slot * FIELDS + LENGTH]
+
+    def c_widen(self, length: int) -> None:
+        """Make room for packets of `length` octets; those kept move, the last one first. What a stream needs
+        lies close together, and few packets are longer than those before.
+        """
+        stride = (length + 63) // 64 * 64
+        for k in range(SLOTS):
+            slot = SLOTS - 1 - k
+            for i in range(self.stride):
+                self.data[slot * stride + self.stride - 1 - i] = self.data[
+                    slot * self.stride + self.stride - 1 - i
+                ]
+        self.stride = stride
 
     def c_extend(self, timestamp: int) -> int:
         """The 64-bit timestamp nearest to the newest one."""
@@ -191,8 +215,8 @@ class JitterBuffer:
         oldest = self.newest - 31
         while self.next < oldest:
             slot = self.next & 31
-            if self.sequences[slot] == self.next:
-                self.sequences[slot] = -1
+            if self.kept[slot * FIELDS + SEQUENCE] == self.next:
+                self.kept[slot * FIELDS + SEQUENCE] = -1
                 self.late += 1
             else:
                 self.lost += 1
@@ -206,7 +230,7 @@ class JitterBuffer:
         """Number of the oldest packet kept at or after `next`, −1 if there is none."""
         number = self.next
         while number <= self.newest:
-            if self.sequences[number & 31] == number:
+            if self.kept[(number & 31) * FIELDS + SEQUENCE] == number:
                 return number
             number += 1
         return -1
@@ -214,7 +238,7 @@ class JitterBuffer:
     def c_begin(self, number: int) -> None:
         """Start playing at packet `number`."""
         self.c_give_up(number)
-        self.cursor = self.stamps[number & 31]
+        self.cursor = self.kept[(number & 31) * FIELDS + STAMP]
         self.waiting = 0
         self.starved = 0
         self.lowest = FAR
@@ -224,9 +248,9 @@ class JitterBuffer:
         """Step over packets without audio that come next."""
         while self.next <= self.newest:
             slot = self.next & 31
-            if self.sequences[slot] != self.next or self.lengths[slot] != 0:
+            if self.kept[slot * FIELDS + SEQUENCE] != self.next or self.kept[slot * FIELDS + LENGTH] != 0:
                 return
-            self.sequences[slot] = -1
+            self.kept[slot * FIELDS + SEQUENCE] = -1
             self.next += 1
             self.floor = self.next
 
@@ -248,7 +272,10 @@ class JitterBuffer:
             self.c_skip_empty()
             number = self.c_find()
             if self.waiting:
-                if number < 0 or now_ns - self.arrivals[number & 31] < self.c_target_ns() - FEWEST_NS:
+                if (
+                    number < 0
+                    or now_ns - self.kept[(number & 31) * FIELDS + ARRIVAL] < self.c_target_ns() - FEWEST_NS
+                ):
                     return WAIT
                 self.c_begin(number)
             if number < 0:
@@ -259,7 +286,7 @@ class JitterBuffer:
                 self.concealed += 1
                 return STARVED
             slot = number & 31
-            ahead = self.stamps[slot] - self.cursor
+            ahead = self.kept[slot * FIELDS + STAMP] - self.cursor
             if ahead > 10 * self.quantum or ahead < -10 * self.quantum:
                 # A new talk spurt, or a source that set its clock anew: wait until it has aged enough.
                 self.c_give_up(number)
@@ -268,7 +295,7 @@ class JitterBuffer:
             if ahead > 0 and number == self.next and self.starved:
                 # Nothing was lost: the quanta given while starving were the pause itself.
                 ahead -= min(ahead, self.starved * self.quantum)
-                self.cursor = self.stamps[slot] - ahead
+                self.cursor = self.kept[slot * FIELDS + STAMP] - ahead
                 self.starved = 0
             short = self.c_level() * self.ns_per_unit < self.c_target_ns()
             if ahead > 0 and number != self.next and short and self.starved < 10:
@@ -288,13 +315,13 @@ class JitterBuffer:
             self.c_give_up(number)
             self.next = number + 1
             self.floor = self.next
-            self.sequences[slot] = -1
-            units = self.lengths[slot] // self.octets_per_unit
+            self.kept[slot * FIELDS + SEQUENCE] = -1
+            units = self.kept[slot * FIELDS + LENGTH] // self.octets_per_unit
             if ahead + units <= 0:
                 self.late += 1
                 continue
             self.starved = 0
-            self.cursor = self.stamps[slot] + units
+            self.cursor = self.kept[slot * FIELDS + STAMP] + units
             self.granted = units
             return slot
 
@@ -326,8 +353,8 @@ class JitterBuffer:
         slot = self.c_next(now_ns)
         if slot < 0:
             return slot, b""
-        at = slot * SLOT_SIZE
-        return slot, bytes(self.data[at : at + self.lengths[slot]])
+        at = slot * self.stride
+        return slot, bytes(self.data[at : at + self.kept[slot * FIELDS + LENGTH]])
 
     def excess(self) -> bool:
         """`c_excess` for Python."""

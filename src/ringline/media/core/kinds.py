@@ -24,6 +24,15 @@ class Command(IntEnum):
     DETECT = 11  # 0 or 1: in-band DTMF
     TAP = 12  # tap slot, 1 opens, 0 closes (TAP_CLOSED follows)
     TARGET = 13  # Target of the leg's inject channel
+    LINK_OPEN = 14  # link slot in the leg's place; so with all that begin with LINK
+    LINK_CLOSE = 15  # 1: once all is sent; LINK_CLOSED follows
+    LINK_BIND = 16  # leg slot
+    LINK_RELEASE = 17  # leg slot
+    LINK_LOOK = 18  # –: there is something to send, or room for what was read
+    LINK_RESUME = (
+        19  # the fence that is lifted, 1 if the media thread takes the app's audio, 0 if Python does
+    )
+    LINK_LISTEN = 20  # –: the media thread is to take the app's audio again; a fence comes first
 
 
 class Event(IntEnum):
@@ -44,6 +53,8 @@ class Event(IntEnum):
     TAP_CLOSED = 13  # tap slot
     SECOND = 14  # –: the leg's counters are worth reading
     TONE_ENDED = 15  # tone number
+    LINK = 16  # –: look at the link whose slot stands in the leg's place
+    LINK_CLOSED = 17  # –
 
 
 class Codec(IntEnum):

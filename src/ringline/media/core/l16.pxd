@@ -1,3 +1,6 @@
+cimport cython
+
+@cython.final
 cdef class L16:
     cdef int high
 

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Linear 16-bit audio: network order as RFC 3551 §4.5.11 says, little-endian for the apps that want it."""
 
 from array import array

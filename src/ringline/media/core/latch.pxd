@@ -1,7 +1,10 @@
+cimport cython
+
 cdef int LEARN_PACKETS, STRANGER, ACCEPTED, CHANGED
 cdef long long SOURCE_SILENT_NS, SSRC_SILENT_NS
 
 
+@cython.final
 cdef class Latch:
     cdef readonly long long announced, source, ssrc, candidate, candidate_ssrc, heard_ns, strangers
     cdef readonly int locked, renewed, candidate_count

@@ -15,11 +15,19 @@ from ringline.media.core.tones cimport ToneSource
 
 cdef int FRAME, UNITY, SOURCE_COUNT, NO_TYPE, SEND, RECEIVE, SELF, OPPOSITE, RFC4733, INBAND
 cdef int EVENT_DTMF, EVENT_DTMF_SENT, EVENT_TALK, EVENT_RTP_STARTED, EVENT_RTP_TIMEOUT, EVENT_TAP_READY
-cdef int EVENT_TONE_ENDED, EVENT_SECOND, DIGITS_DONE, KEEPALIVE_FRAMES, NS_PER_MS
+cdef int EVENT_TONE_ENDED, EVENT_SECOND, DIGITS_DONE, SECOND_FRAMES, KEEPALIVE_FRAMES, NS_PER_MS
 cdef long long RANDOM_MASK
 
 
+@cython.final
+cdef class Desk:
+    cdef Mixer mixer
+    cdef short[::1] scratch, heard
+
+
+@cython.final
 cdef class Leg:
+    cdef Desk desk
     cdef readonly int index
     cdef Records events
     cdef readonly Receiver receiver
@@ -34,10 +42,10 @@ cdef class Leg:
     cdef ToneSource tone
     cdef short[::1] injected, given, given_other, scratch, heard
     cdef int[::1] sources, gains
-    cdef readonly int source_count, injecting, given_converted, direction, connected
-    cdef public int target, tone_number, phase, idle_silence, detecting
-    cdef public long long last
-    cdef readonly long long frames, quiet_frames, waiting_ns, event_token, voice_token, report_ns, rtcp_source, random
+    cdef readonly int source_count, injecting, given_made, given_converted, taps, dialling, direction, connected
+    cdef public int target, link, tone_number, idle_silence, detecting
+    cdef public long long frames
+    cdef readonly long long quiet_frames, waiting_ns, event_token, voice_token, report_ns, rtcp_source, random
     cdef readonly int rtcp_port, timed_out
 
     cdef void c_remote(self, long long source, int rtcp_port, int codec, int rate, int types, int direction, long long now_ns) noexcept nogil
@@ -47,12 +55,16 @@ cdef class Leg:
     cdef void c_digits(self, long long now_ns) noexcept nogil
     @cython.locals(count=int, change=int)
     cdef void c_listen(self, long long now_ns, long long timeout_ns) noexcept nogil
+    @cython.locals(i=int)
+    cdef void c_give(self) noexcept nogil
     @cython.locals(code=int)
     cdef void c_detect(self, long long now_ns) noexcept nogil
     @cython.locals(since="long long", silent="long long")
     cdef void c_silence(self, long long now_ns, long long timeout_ns) noexcept nogil
     @cython.locals(count=int, flags=int)
     cdef void c_begin_mix(self, long long now_ns) noexcept nogil
+    @cython.locals(count=int)
+    cdef void c_play(self, Queue queue, Converter converter, long long now_ns) noexcept nogil
     cdef void c_hear(self, Leg other, int gain) noexcept nogil
     @cython.locals(made=int)
     cdef void c_tone(self, long long now_ns) noexcept nogil

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """One leg's media: what is heard from it, what it hears, and who listens in.
 
 Each 20 ms has two halves. `c_listen` makes the frame that the far end said; once all members of a group have
@@ -48,16 +48,26 @@ EVENT_TAP_READY = int(Event.TAP_READY)
 EVENT_TONE_ENDED = int(Event.TONE_ENDED)
 EVENT_SECOND = int(Event.SECOND)
 DIGITS_DONE = 8  # DigitSender's DONE
+SECOND_FRAMES = 50
 KEEPALIVE_FRAMES = 750  # 15 s, as RFC 6263 §6 recommends
 NS_PER_MS = 1_000_000
 RANDOM_MASK = 0xFFFFFFFF
+
+
+class Desk:
+    """Room for a leg's turn, one leg after the other: it stays in the cache. A thread has one."""
+
+    def __init__(self) -> None:
+        self.mixer = Mixer()
+        self.scratch = array("h", bytes(2 * FRAME))
+        self.heard = array("h", bytes(2 * FRAME))
 
 
 class Leg:
     """The media of one leg, in slot `index` of its engine.
 
     SSRC, sequence and timestamp starts are given (RFC 3550 §5.1); `epoch_ns` added to `now_ns` counts from
-    1900.
+    1900. `link` is the slot of the link that carries this leg's audio, −1 if none does.
     """
 
     def __init__(
@@ -70,7 +80,9 @@ class Leg:
         timestamp: int = 0,
         cname: bytes = b"-",
         epoch_ns: int = 0,
+        desk: Desk | None = None,
     ) -> None:
+        self.desk = Desk() if desk is None else desk
         self.index = index
         self.events = events
         self.receiver = Receiver()
@@ -90,7 +102,8 @@ class Leg:
         self.tap1 = Tap()
         self.tap2 = Tap()
         self.tap3 = Tap()
-        self.mixer = Mixer()
+        self.taps = 0
+        self.mixer = self.desk.mixer
         self.talk = TalkDetector()
         self.detector = DigitDetector(8000)
         self.detector16 = DigitDetector(16000)
@@ -99,20 +112,21 @@ class Leg:
         self.injected = array("h", bytes(2 * FRAME))
         self.given = array("h", bytes(2 * FRAME))
         self.given_other = array("h", bytes(2 * FRAME))
-        self.scratch = array("h", bytes(2 * FRAME))
-        self.heard = array("h", bytes(2 * FRAME))
+        self.scratch = self.desk.scratch
+        self.heard = self.desk.heard
         self.sources = array("i", bytes(4 * SOURCES))
         self.gains = array("i", bytes(4 * SOURCES))
         self.source_count = 0
         self.injecting = 0
+        self.given_made = 0
         self.given_converted = 0
         self.target = int(Target.OPPOSITE)
-        self.phase = index & 3
-        self.last = -4
+        self.link = -1
         self.direction = 0
         self.connected = 0
         self.idle_silence = 0
         self.detecting = 0
+        self.dialling = 0
         self.event_token = 0
         self.voice_token = 0
         self.rtcp_port = 0
@@ -174,7 +188,8 @@ class Leg:
             self.c_control(data, at, size, source, now_ns)
             return
         self.receiver.c_packet(data, at, size, source, now_ns)
-        self.c_digits(now_ns)
+        if self.receiver.pressed:
+            self.c_digits(now_ns)
         if self.receiver.heard_ns == now_ns:
             self.timed_out = 0
         if self.receiver.fresh:
@@ -192,8 +207,9 @@ class Leg:
         """The first half: this leg's frame, its talk spurts and digits, and what it gives to others."""
         count = self.receiver.frame
         self.receiver.c_frame(now_ns)
-        self.receiver.events.c_timeout(now_ns)
-        self.c_digits(now_ns)
+        if self.receiver.pressed:
+            self.receiver.pressed = self.receiver.events.c_timeout(now_ns)
+            self.c_digits(now_ns)
         change = self.talk.c_hear(self.mixer.c_energy(self.receiver.pcm, count))
         if change:
             self.events.c_offer(EVENT_TALK, self.index, 1 if change > 0 else 0, 0, 0, 0, 0, now_ns)
@@ -201,12 +217,17 @@ class Leg:
             self.c_detect(now_ns)
         self.c_silence(now_ns, timeout_ns)
         self.injecting = self.inject_converter.c_pull(self.inject, self.injected, self.receiver.frame, now_ns)
-        for i in range(count):
+        self.given_made = 0
+        self.given_converted = 0
+
+    def c_give(self) -> None:
+        """Make what this leg gives to others, for the first of them that hears it."""
+        self.given_made = 1
+        for i in range(self.receiver.frame):
             self.given[i] = self.receiver.pcm[i]
         if self.injecting and self.target & OPPOSITE:
-            for i in range(count):
+            for i in range(self.receiver.frame):
                 self.given[i] = min(max(self.given[i] + self.injected[i], -32768), 32767)
-        self.given_converted = 0
 
     def c_detect(self, now_ns: int) -> None:
         """Listen for digits in the audio."""
@@ -237,22 +258,30 @@ class Leg:
         """Start the frame that this leg hears with its own sources."""
         count = self.receiver.frame
         self.mixer.c_clear(count)
-        if self.play_converter.c_pull(self.play, self.scratch, count, now_ns) or self.play.current:
-            self.mixer.c_add(self.scratch, count, UNITY)
-        if self.overlay_converter.c_pull(self.overlay, self.scratch, count, now_ns) or self.overlay.current:
-            self.mixer.c_add(self.scratch, count, UNITY)
+        if self.play.rate:
+            self.c_play(self.play, self.play_converter, now_ns)
+        if self.overlay.rate:
+            self.c_play(self.overlay, self.overlay_converter, now_ns)
         if self.injecting and (self.target & SELF or not self.source_count):
             self.mixer.c_add(self.injected, count, UNITY)
         if self.tone_number:
             self.c_tone(now_ns)
-        if self.sender.voice.c_busy():
+        if self.dialling and self.sender.voice.c_busy():
             flags = self.sender.voice.c_next_audio(self.scratch, 0, count)
             self.mixer.c_add(self.scratch, count, UNITY)
             if flags & DIGITS_DONE:
                 self.events.c_put(EVENT_DTMF_SENT, self.index, self.voice_token, 0, 0, 0, 0, now_ns)
 
+    def c_play(self, queue: Queue, converter: Converter, now_ns: int) -> None:
+        """Add 20 ms of a channel."""
+        count = self.receiver.frame
+        if converter.c_pull(queue, self.scratch, count, now_ns) or queue.current:
+            self.mixer.c_add(self.scratch, count, UNITY)
+
     def c_hear(self, other: "Leg", gain: int) -> None:
         """Add what another member of the group gives."""
+        if not other.given_made:
+            other.c_give()
         if other.receiver.frame == self.receiver.frame:
             self.mixer.c_add(other.given, self.receiver.frame, gain)
             return
@@ -281,15 +310,20 @@ class Leg:
         count = self.receiver.frame
         self.mixer.c_read(self.heard, count)
         spoken = 1 if self.mixer.sources or self.source_count or self.idle_silence else 0
-        self.c_tap(self.tap0, 0, spoken, now_ns)
-        self.c_tap(self.tap1, 1, spoken, now_ns)
-        self.c_tap(self.tap2, 2, spoken, now_ns)
-        self.c_tap(self.tap3, 3, spoken, now_ns)
+        if self.taps & 1:
+            self.c_tap(self.tap0, 0, spoken, now_ns)
+        if self.taps & 2:
+            self.c_tap(self.tap1, 1, spoken, now_ns)
+        if self.taps & 4:
+            self.c_tap(self.tap2, 2, spoken, now_ns)
+        if self.taps & 8:
+            self.c_tap(self.tap3, 3, spoken, now_ns)
         self.frames += 1
-        if self.frames % 50 == 0:
+        if self.frames >= SECOND_FRAMES:
+            self.frames = 0
             self.events.c_offer(EVENT_SECOND, self.index, 0, 0, 0, 0, 0, now_ns)
         size = 0
-        if self.sender.events.c_busy():
+        if self.dialling and self.sender.events.c_busy():
             size = self.c_send_digit(data, at, now_ns)
         elif self.c_should_send(spoken):
             size = self.sender.c_audio(self.heard, data, at)
@@ -297,6 +331,8 @@ class Leg:
         else:
             self.sender.paused = 1
             self.quiet_frames += 1
+        if self.dialling and not self.sender.events.c_busy() and not self.sender.voice.c_busy():
+            self.dialling = 0
         self.sender.c_advance(1)
         return size
 
@@ -370,24 +406,21 @@ class Leg:
 
     def c_tap(self, tap: Tap, number: int, spoken: int, now_ns: int) -> None:
         """Feed one tap."""
-        if not tap.active or not tap.c_hear(self.receiver.pcm, self.heard, self.receiver.frame, spoken):
+        if not tap.c_hear(self.receiver.pcm, self.heard, self.receiver.frame, spoken):
             return
         if not self.events.c_offer(EVENT_TAP_READY, self.index, number, 0, 0, 0, 0, now_ns):
             tap.signalled = 0
 
     def c_set_tap(self, number: int, active: int) -> None:
         """Start or stop feeding the tap in slot `number`."""
-        if number == 0:
-            self.tap0.active = active
-        elif number == 1:
-            self.tap1.active = active
-        elif number == 2:
-            self.tap2.active = active
-        elif number == 3:
-            self.tap3.active = active
+        if active:
+            self.taps |= 1 << number
+        else:
+            self.taps &= ~(1 << number)
 
     def c_digit(self, code: int, length_ms: int, method: int, token: int) -> None:
         """Queue one digit, or a pause where `code` is −1; `token` marks the last of a string."""
+        self.dialling = 1
         if method == INBAND:
             self.voice_token = max(self.voice_token, token)
             self.sender.voice.c_push(code, length_ms)

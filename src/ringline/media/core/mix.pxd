@@ -4,6 +4,7 @@ cimport cython
 cdef int FRAME, UNITY
 
 
+@cython.final
 cdef class Mixer:
     cdef int[::1] sum
     cdef readonly int sources

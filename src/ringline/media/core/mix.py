@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Sums of int16 samples: gain, saturation, cross-fade, energy."""
 
 from array import array

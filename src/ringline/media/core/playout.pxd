@@ -7,6 +7,7 @@ cdef int SAMPLES, CUES, START, END, CANCELLED, HEARD, SENT, UNHEARD, COMPLETED, 
 cdef int EVENT_STARTED, EVENT_ENDED, EVENT_MARK, EVENT_CLEARED, EVENT_ROOM
 
 
+@cython.final
 cdef class Queue:
     cdef Records events
     cdef readonly int leg, channel

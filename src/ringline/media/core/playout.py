@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """A queue of samples on the way to a leg, with cues that say when which of them has been sent.
 
 Python writes samples and cues ahead; the media thread reads 20 ms at a time. A cue stands at a position:
@@ -241,7 +241,7 @@ class Queue:
     def c_clear(self, until: int, now_ns: int) -> None:
         """Empty the queue up to `until` and say how much of the audio had been heard before."""
         heard = self.read - self.burst if self.running else 0
-        dropped = max(until - self.read, 0)
+        dropped = max(min(until, self.write) - self.read, 0)
         self.running = 0
         self.c_discard(until, STOPPED, now_ns)
         self.events.c_put(EVENT_CLEARED, self.leg, self.channel, heard, dropped, self.rate, 0, now_ns)

@@ -1,6 +1,7 @@
 cimport cython
 
 
+@cython.final
 cdef class Concealer:
     cdef int per_ms, fade_start, fade_end, shortest, longest, size, write, period, position, onset
     cdef readonly int lost

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Packet loss concealment: the last pitch period goes on, and fades (after ITU-T G.711 Appendix I).
 
 Unlike the appendix it delays nothing: the first lost sample follows the last good one at once, and the step

@@ -1,6 +1,9 @@
+cimport cython
+
 cdef int _MAX_DROPOUT
 
 
+@cython.final
 cdef class ReceptionStats:
     cdef int clock_rate
     cdef long long half_circle, timestamp, arrival

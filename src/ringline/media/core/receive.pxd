@@ -10,9 +10,10 @@ from ringline.media.core.quality cimport ReceptionStats
 from ringline.media.core.rtp cimport Header
 
 
-cdef int SLOT_SIZE, FIFO, FRAME, NO_TYPE, COMFORT_NOISE, STRANGER, CHANGED, CONCEAL, STARVED, KEPT
+cdef int FIFO, FRAME, NO_TYPE, COMFORT_NOISE, STRANGER, CHANGED, CONCEAL, STARVED, KEPT
 
 
+@cython.final
 cdef class Receiver:
     cdef readonly Header header
     cdef readonly Latch latch
@@ -24,7 +25,7 @@ cdef class Receiver:
     cdef Mixer mixer
     cdef short[::1] fifo, pcm, second
     cdef readonly int held, frame, payload_type, event_type, expecting, live
-    cdef public int fresh
+    cdef public int fresh, pressed
     cdef readonly long long packets, octets, malformed, unknown, heard_ns
 
     @cython.locals(before=int, before_rate=int)
@@ -33,8 +34,12 @@ cdef class Receiver:
     cdef int c_packet(self, unsigned char[::1] data, int at, int size, long long source, long long now_ns) noexcept nogil
     @cython.locals(shrink=int)
     cdef void c_frame(self, long long now_ns) noexcept nogil
+    @cython.locals(slot=int)
     cdef void c_take(self, short[::1] out, long long now_ns) noexcept nogil
-    @cython.locals(slot=int, samples=int)
-    cdef void c_decode(self, long long now_ns) noexcept nogil
+    cdef int c_samples(self, int slot) noexcept nogil
+    @cython.locals(samples=int)
+    cdef int c_packet_samples(self, int slot, short[::1] out, int at) noexcept nogil
+    @cython.locals(samples=int)
+    cdef void c_append(self, int slot) noexcept nogil
     cdef int c_units(self, long long units) noexcept nogil
-    cdef void c_good(self, int samples) noexcept nogil
+    cdef void c_good(self, short[::1] out, int at, int samples) noexcept nogil

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """The receiving half of a leg: packets from the believed source in, 20 ms of samples out at every tick."""
 
 from array import array
@@ -14,7 +14,6 @@ from ringline.media.core.plc import Concealer
 from ringline.media.core.quality import ReceptionStats
 from ringline.media.core.rtp import Header
 
-SLOT_SIZE = 1920
 FIFO = 8192
 FRAME = 320
 NO_TYPE = 128
@@ -30,7 +29,7 @@ class Receiver:
     """RTP of one leg, from socket to samples.
 
     `pcm` holds the frame made last, `frame` its length in samples; `live` says that the far end was heard in
-    it.
+    it; `pressed` that a digit may be under way.
     """
 
     def __init__(self) -> None:
@@ -57,6 +56,7 @@ class Receiver:
         self.malformed = 0
         self.unknown = 0
         self.fresh = 0
+        self.pressed = 0
         self.heard_ns = 0
 
     def c_configure(self, codec: int, rate: int, payload_type: int, event_type: int) -> None:
@@ -110,6 +110,7 @@ class Receiver:
             self.header.sequence, self.header.timestamp, data, self.header.payload, length, audio, now_ns
         )
         if kind == self.event_type and kept == KEPT:
+            self.pressed = 1
             return self.events.c_receive(data, self.header.payload, length, self.header.timestamp, now_ns)
         return 0
 
@@ -123,24 +124,36 @@ class Receiver:
             self.mixer.c_crossfade(self.pcm, self.second, self.frame)
 
     def c_take(self, out: MutableSequence[int], now_ns: int) -> None:
-        """Move one frame from the decoder to `out`."""
+        """Move one frame from the decoder to `out`; straight, where a packet is a frame."""
         while self.held < self.frame:
-            self.c_decode(now_ns)
+            slot = self.jitter.c_next(now_ns)
+            if slot >= 0 and not self.held and self.c_samples(slot) == self.frame:
+                self.c_packet_samples(slot, out, 0)
+                return
+            self.c_append(slot)
         for i in range(self.frame):
             out[i] = self.fifo[i]
         self.held -= self.frame
         for i in range(self.held):
             self.fifo[i] = self.fifo[self.frame + i]
 
-    def c_decode(self, now_ns: int) -> None:
+    def c_samples(self, slot: int) -> int:
+        """How many samples a kept packet holds."""
+        return self.coder.c_samples(self.jitter.c_length(slot))
+
+    def c_packet_samples(self, slot: int, out: MutableSequence[int], at: int) -> int:
+        """Decode a kept packet to `out[at]`; returns samples written."""
+        samples = self.coder.c_decode(
+            self.jitter.data, slot * self.jitter.stride, self.jitter.c_length(slot), out, at
+        )
+        self.c_good(out, at, samples)
+        self.live = 1
+        return samples
+
+    def c_append(self, slot: int) -> None:
         """Append what plays next to the decoder's samples: a packet, or something in its place."""
-        slot = self.jitter.c_next(now_ns)
         if slot >= 0:
-            samples = self.coder.c_decode(
-                self.jitter.data, slot * SLOT_SIZE, self.jitter.lengths[slot], self.fifo, self.held
-            )
-            self.c_good(samples)
-            self.live = 1
+            samples = self.c_packet_samples(slot, self.fifo, self.held)
         else:
             samples = self.c_units(self.jitter.granted)
             if slot in (CONCEAL, STARVED):
@@ -152,15 +165,15 @@ class Receiver:
             else:
                 for i in range(samples):
                     self.fifo[self.held + i] = 0
-                self.c_good(samples)
+                self.c_good(self.fifo, self.held, samples)
         self.held += samples
 
-    def c_good(self, samples: int) -> None:
-        """Let the concealer hear what was appended."""
+    def c_good(self, out: MutableSequence[int], at: int, samples: int) -> None:
+        """Let the concealer hear what plays."""
         if self.frame == FRAME:
-            self.concealer16.c_good(self.fifo, self.held, samples)
+            self.concealer16.c_good(out, at, samples)
         else:
-            self.concealer.c_good(self.fifo, self.held, samples)
+            self.concealer.c_good(out, at, samples)
 
     def c_units(self, units: int) -> int:
         """Timestamp units as samples."""

@@ -3,6 +3,7 @@ cimport cython
 cdef int _BLOCK
 
 
+@cython.final
 cdef class Resampler:
     cdef int[::1] coefficients, line
     cdef readonly int phases, step

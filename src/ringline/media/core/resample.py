@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False, cdivision=True
+# cython: infer_types=True, annotation_typing=False, wraparound=False, cdivision=True, boundscheck=False
 """Sample rate conversion on the live path: a polyphase FIR with a delay of 1.5 ms, integers only.
 
 The taps are a Kaiser-windowed sinc over 24 periods of the lower rate: flat to 0.85 of half that rate (3.4 kHz

@@ -1,11 +1,13 @@
 # cython: infer_types=True, annotation_typing=False, wraparound=False
-"""A single-producer, single-consumer ring of fixed-size records, the only thing two threads share by writing.
+"""Single-producer, single-consumer rings, of fixed-size records and of octets: what two threads share by
+writing.
 
 Each side owns one counter and reads the other's. Compiled, the counters are C11 atomics (see `ring.pxd`), so
 a record is complete before its count is seen; nobody ever waits.
 """
 
 from array import array
+from collections.abc import MutableSequence
 
 WORDS = 8
 
@@ -91,3 +93,52 @@ class Records:
 
     def __len__(self) -> int:
         return int(self.head - self.tail)
+
+
+class Octets:
+    """A ring of octets."""
+
+    def __init__(self, capacity: int) -> None:
+        """`capacity` is a power of two."""
+        if capacity < 2 or capacity & (capacity - 1):
+            raise ValueError(f"a ring's capacity is a power of two, not {capacity}")
+        self.data = array("B", bytes(capacity))
+        self.capacity = capacity
+        self.head = 0
+        self.tail = 0
+
+    def c_size(self) -> int:
+        """Octets that wait to be read."""
+        return self.head - self.tail
+
+    def c_room(self) -> int:
+        """Octets that may be written."""
+        return self.capacity - (self.head - self.tail)
+
+    def c_put(self, src: MutableSequence[int], s: int, count: int) -> None:
+        """Append `count` octets at `src[s]`, for which there is room."""
+        head = self.head
+        for i in range(count):
+            self.data[(head + i) & (self.capacity - 1)] = src[s + i]
+        self.head = head + count
+
+    def c_take(self, dst: MutableSequence[int], d: int, count: int) -> None:
+        """Move the oldest `count` octets, which are there, to `dst[d]`."""
+        tail = self.tail
+        for i in range(count):
+            dst[d + i] = self.data[(tail + i) & (self.capacity - 1)]
+        self.tail = tail + count
+
+    def put(self, data: bytes) -> int:
+        """Append what there is room for; returns how many octets that were."""
+        count = min(len(data), int(self.c_room()))
+        if count:
+            self.c_put(array("B", data[:count]), 0, count)
+        return count
+
+    def take(self) -> bytes:
+        """Take all that waits."""
+        out = array("B", bytes(int(self.c_size())))
+        if out:
+            self.c_take(out, 0, len(out))
+        return out.tobytes()

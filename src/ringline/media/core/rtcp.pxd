@@ -5,6 +5,7 @@ from ringline.media.core.quality cimport ReceptionStats
 cdef int _SR, _RR, _SDES, _BYE, _CNAME
 
 
+@cython.final
 cdef class RtcpSession:
     cdef public long long ssrc, remote_ssrc
     cdef unsigned char[::1] cname

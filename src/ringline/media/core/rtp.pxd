@@ -1,6 +1,7 @@
 cimport cython
 
 
+@cython.final
 cdef class Header:
     cdef readonly int payload_type, marker, sequence, payload, padding, extension, csrcs
     cdef readonly long long timestamp, ssrc

@@ -9,6 +9,7 @@ cdef int PACKET, FIRST, DONE, NO_TYPE, FRAME
 cdef long long M32
 
 
+@cython.final
 cdef class Sender:
     cdef Header header
     cdef readonly Coder coder

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """The sending half of a leg: 20 ms of samples in, an RTP packet out, or none.
 
 The timestamp runs on in real time whether or not packets leave, so a pause is a pause at the far end too; the

@@ -1,7 +1,10 @@
+cimport cython
+
 cdef long long LOUD, LOWEST, HIGHEST
 cdef int BEGIN_FRAMES, END_FRAMES
 
 
+@cython.final
 cdef class TalkDetector:
     cdef readonly int talking, loud, quiet
     cdef readonly long long floor

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """Talk spurts by energy, for silence timeouts and turn taking without a model.
 
 A frame is loud when its mean square stands 12 dB above the noise floor and above −45 dB of full scale. Three

@@ -1,4 +1,4 @@
-# cython: infer_types=True, annotation_typing=False, wraparound=False
+# cython: infer_types=True, annotation_typing=False, wraparound=False, boundscheck=False
 """A copy of a leg's audio on its way to Python: frames in a ring, each with its place in time.
 
 When Python is late and the ring is full, new frames are dropped, and their numbers with them: the reader sees
@@ -17,7 +17,7 @@ from ringline.media.core.resample import Resampler
 INBOUND = 1
 OUTBOUND = 2
 PAIR = 3
-TRACKS = 2
+FRAMES_PER_SECOND = 50
 WIDEST = 1024  # samples of 20 ms at 48000 Hz, and room for the resampler's rounding
 META = 5
 NO_RESAMPLER = Resampler(8000, 8000)
@@ -33,7 +33,6 @@ class Tap:
     """
 
     def __init__(self) -> None:
-        self.active = 0
         self.signalled = 0
         self.inbound = 0
         self.outbound = 0
@@ -48,7 +47,8 @@ class Tap:
         self.ticks = 0
         self.sequence = 0
         self.taken = 0
-        self.chunks = array("q", bytes(8 * (TRACKS + 2)))
+        self.chunks_in = 0
+        self.chunks_out = 0
         self.rate = 8000
         # What a tap needs to work is made by `prepare`: most taps of most legs never do.
         self.narrow_in = NO_RESAMPLER
@@ -89,7 +89,8 @@ class Tap:
         self.sequence = 0
         self.taken = 0
         self.signalled = 0
-        self.chunks = array("q", bytes(8 * (TRACKS + 2)))
+        self.chunks_in = 0
+        self.chunks_out = 0
 
     def c_hear(
         self, inbound: MutableSequence[int], outbound: MutableSequence[int], count: int, spoken: int
@@ -125,28 +126,41 @@ class Tap:
         """Count a frame of `track`; returns its slot, −1 if the ring is full and the frame dropped."""
         head = self.head
         self.sequence += 1
-        self.chunks[track] += 1
+        if track == OUTBOUND:
+            self.chunks_out += 1
+            chunk = self.chunks_out
+        else:
+            self.chunks_in += 1
+            chunk = self.chunks_in
         if head - self.tail >= self.slots:
             self.dropped += 1
             return -1
         slot = head & (self.slots - 1)
         self.meta[slot * META] = track
-        self.meta[slot * META + 1] = self.chunks[track]
+        self.meta[slot * META + 1] = chunk
         self.meta[slot * META + 2] = self.ticks * 20
         self.meta[slot * META + 3] = self.sequence
         return slot
 
     def c_frame(self, track: int, pcm: MutableSequence[int], count: int) -> None:
         """Code one direction's frame into the ring."""
-        samples = self.c_convert(track, pcm, count)
         slot = self.c_number(track)
+        if count * FRAMES_PER_SECOND == self.rate:
+            self.c_code(track, slot, pcm, count)
+        else:
+            # The resampler hears dropped frames too, or the next would begin with a click.
+            samples = self.c_convert(track, pcm, count)
+            self.c_code(track, slot, self.pcm, samples)
+
+    def c_code(self, track: int, slot: int, pcm: MutableSequence[int], samples: int) -> None:
+        """Code samples of the tap's rate into a slot."""
         if slot < 0:
             return
         at = slot * self.slot_size
         if track == INBOUND:
-            size = self.coder_in.c_encode(self.pcm, 0, samples, self.data, at)
+            size = self.coder_in.c_encode(pcm, 0, samples, self.data, at)
         else:
-            size = self.coder_out.c_encode(self.pcm, 0, samples, self.data, at)
+            size = self.coder_out.c_encode(pcm, 0, samples, self.data, at)
         self.meta[slot * META + 4] = size
         self.head = self.head + 1
 
@@ -187,37 +201,58 @@ class Tap:
             self.tail = tail
         return frames
 
+    def c_message(self, writer: Writer, before: int, dst: MutableSequence[int], at: int) -> int:
+        """Write the oldest frame as a `media` message at `dst[at]`, its `sequence_number` being `before` plus
+        its own; returns the message's size, 0 if no frame waits.
+        """
+        tail = self.tail
+        if tail == self.head:
+            return 0
+        slot = int(tail & (self.slots - 1))
+        meta = slot * META
+        self.taken = self.meta[meta + 3]
+        size = writer.c_write(
+            self.meta[meta],
+            self.meta[meta + 1],
+            self.meta[meta + 2],
+            before + self.taken,
+            self.data,
+            slot * self.slot_size,
+            self.meta[meta + 4],
+            dst,
+            at,
+        )
+        self.tail = tail + 1
+        return size
+
     def messages(self, writer: Writer, before: int) -> list[bytes]:
         """Take all frames as `media` messages; each one's `sequence_number` is `before` plus its own."""
         self.signalled = 0
         taken: list[bytes] = []
-        tail = self.tail
-        head = self.head
-        while tail != head:
-            meta = int(tail & (self.slots - 1)) * META
-            size = writer.c_write(
-                self.meta[meta],
-                self.meta[meta + 1],
-                self.meta[meta + 2],
-                before + self.meta[meta + 3],
-                self.data,
-                int(tail & (self.slots - 1)) * self.slot_size,
-                self.meta[meta + 4],
-            )
-            self.taken = self.meta[meta + 3]
+        size = self.c_message(writer, before, writer.out, 0)
+        while size:
             if cython.compiled:
                 taken.append(cython.cast(cython.p_char, cython.address(writer.out[0]))[:size])
             else:
                 taken.append(bytes(writer.out[:size]))
-            tail += 1
-            self.tail = tail
+            size = self.c_message(writer, before, writer.out, 0)
         return taken
 
+    def c_rewind(self) -> None:
+        """Begin the ring anew if it is empty, for a reader in the writer's thread: its start stays near."""
+        if self.head == self.tail:
+            self.head = 0
+            self.tail = 0
+
+    def c_keep(self, count: int) -> None:
+        """Forget all but the newest `count` frames; they are counted as if they had been taken."""
+        if self.head - self.tail > count:
+            self.tail = self.head - count
+
     def trim(self, keep: int) -> None:
-        """Forget all but the newest `keep` frames; they are counted as if they had been taken."""
+        """`c_keep` for Python."""
         self.signalled = 0
-        if self.head - self.tail > keep:
-            self.tail = self.head - keep
+        self.c_keep(keep)
 
     def __len__(self) -> int:
         return int(self.head - self.tail)

@@ -1,6 +1,9 @@
+cimport cython
+
 cdef int _TURN, _PHASE
 
 
+@cython.final
 cdef class Oscillator:
     cdef short[::1] sine
     cdef int phase, step, level
@@ -9,6 +12,7 @@ cdef class Oscillator:
     cdef int c_next(self) noexcept nogil
 
 
+@cython.final
 cdef class ToneSource:
     cdef Oscillator first, second
     cdef double frequency1, frequency2
