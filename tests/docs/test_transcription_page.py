@@ -24,7 +24,12 @@ async def test_the_app_writes_down_what_a_caller_says(tmp_path: Path) -> None:
     (program,) = PROGRAM.findall(PAGE.read_text())
     (tmp_path / "listen.py").write_text(program)
     async with tone_engine() as engine, Phone() as phone:
-        settings = {"recognition.remote_url": engine.url, "recognition.vad": "energy"}
+        # The first webhook waits until the SDK is imported; told twice, the app would answer twice.
+        settings = {
+            "recognition.remote_url": engine.url,
+            "recognition.vad": "energy",
+            "webhooks.timeout_ms": 20_000,
+        }
         async with Server(tmp_path, settings=settings) as server:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "uvicorn", "listen:app", "--port", "0", "--no-access-log",
