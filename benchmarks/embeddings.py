@@ -25,6 +25,9 @@ CLIENTS = 32
 SIZES = (8, 16, 32)
 GOAL_OF_BARE = 0.9
 GOAL_OF_UNBATCHED = 3.0
+TRANSFORMERS = "RINGLINE_BENCH_TRANSFORMERS"
+UNBATCHED = "unbatched server, over HTTP"
+TRANSFORMERS_UNBATCHED = "sentence-transformers, unbatched, over HTTP"
 
 Measure = Callable[[float], Awaitable[dict[str, Any]]]
 
@@ -61,12 +64,17 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
             *(Engine(f"bare session, {n} texts a run", (bare.pid,), _bare(bare, n)) for n in SIZES),
             Engine("ringline, in the room", rooms, lambda s: room.ask(f"{s} {CLIENTS}")),
             Engine("ringline, over HTTP", servers, http.measure),
-            Engine("unbatched server, over HTTP", (unbatched.pid,), plain.measure),
+            Engine(UNBATCHED, (unbatched.pid,), plain.measure),
             Engine("ringline, over HTTP, one client", servers, lambda s: http.measure(s, 1)),
             Engine(
                 "unbatched server, over HTTP, one client", (unbatched.pid,), lambda s: plain.measure(s, 1)
             ),
         ]
+        other = await _transformers(core | os.sched_getaffinity(0))
+        if other is not None:
+            beside = Clients(f"http://127.0.0.1:{other.ports[0]}/v1/embeddings")
+            await beside.once()
+            engines.append(Engine(TRANSFORMERS_UNBATCHED, (other.pid,), beside.measure))
         found: dict[str, list[dict[str, Any]]] = {engine.name: [] for engine in engines}
         for _ in range(windows):
             for engine in engines:
@@ -74,6 +82,9 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
         await http.close()
         await plain.close()
         await server.stop()
+        if other is not None:
+            await beside.close()
+            await other.stop()
         for peer in (bare, room, unbatched):
             await peer.stop()
     return _result(found, windows, seconds)
@@ -103,6 +114,16 @@ async def _peer(mode: str, folder: Path, core: set[int] | None) -> Program:
     peer = await Program.start(Path(sys.executable), "-m", "benchmarks.embedding_peers", mode, folder)
     if core is not None:
         pin(peer.pid, core)
+    return peer
+
+
+async def _transformers(cores: set[int]) -> Program | None:
+    """The server on sentence-transformers, if it is there; it may use all cores."""
+    if not (named := os.environ.get(TRANSFORMERS)):
+        return None
+    python, _, model = named.partition(" ")
+    peer = await Program.start(Path(python), "-m", "benchmarks.embedding_transformers", model)
+    pin(peer.pid, cores)
     return peer
 
 
@@ -160,7 +181,7 @@ def _result(found: dict[str, list[dict[str, Any]]], windows: int, seconds: float
         goals.append(
             verdict(f"{name}: {part:.2f} × the bare session (goal {GOAL_OF_BARE})", part >= GOAL_OF_BARE)
         )
-    times_unbatched = rates["ringline, over HTTP"] / rates["unbatched server, over HTTP"]
+    times_unbatched = rates["ringline, over HTTP"] / rates[UNBATCHED]
     possible = best / rates["bare session, one text a run"]
     goals.append(
         verdict(
@@ -169,6 +190,15 @@ def _result(found: dict[str, list[dict[str, Any]]], windows: int, seconds: float
             times_unbatched >= GOAL_OF_UNBATCHED,
         )
     )
+    if TRANSFORMERS_UNBATCHED in rates:
+        times_transformers = rates["ringline, over HTTP"] / rates[TRANSFORMERS_UNBATCHED]
+        goals.append(
+            verdict(
+                f"{times_transformers:.2f} × sentence-transformers without batches (goal "
+                f"{GOAL_OF_UNBATCHED:g}; PyTorch, its own number of threads)",
+                times_transformers >= GOAL_OF_UNBATCHED,
+            )
+        )
     return Result(
         "embeddings",
         [

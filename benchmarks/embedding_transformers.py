@@ -1,0 +1,37 @@
+"""sentence-transformers behind a server as one writes it first: a run of the model for each request.
+
+`PYTHON -m benchmarks.embedding_transformers MODEL` with the Python of a virtual environment of its own
+(`sentence-transformers`, `fastapi`, `uvicorn`), since PyTorch is no dependency of ringline; `MODEL` is a name or
+a folder. Prints "ready PORT".
+"""
+
+import sys
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from sentence_transformers import SentenceTransformer
+
+
+def main(name: str) -> None:
+    """Serve until killed."""
+    model = SentenceTransformer(name, device="cpu")
+    app = FastAPI()
+
+    @app.post("/v1/embeddings")
+    def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+        vector = model.encode(body["input"], normalize_embeddings=True)
+        return {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": vector.tolist()}],
+            "model": name,
+        }
+
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", access_log=False)
+    listening = config.bind_socket()
+    print("ready", listening.getsockname()[1], flush=True)
+    uvicorn.Server(config).run([listening])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
