@@ -29,6 +29,7 @@ def main(name: str) -> None:
 
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", access_log=False)
     listening = config.bind_socket()
+    listening.listen(128)  # whoever reads the next line may connect at once
     print("ready", listening.getsockname()[1], flush=True)
     uvicorn.Server(config).run([listening])
 
