@@ -21,7 +21,7 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
     """The whole of it, or the smallest that shows that it runs."""
     if quick:
         return await measure(programs, scratch, sizes=[4], rounds=1, seconds=1.0, disturbed=4)
-    return await measure(programs, scratch, sizes=[50, 100, 200, 400], rounds=3, seconds=5.0, disturbed=200)
+    return await measure(programs, scratch, sizes=[50, 100, 200, 400], rounds=7, seconds=3.0, disturbed=200)
 
 
 async def measure(
@@ -56,7 +56,7 @@ async def measure(
         for engine in engines:
             engine.go_on()
             await engine.close()
-    blocked, more = await _disturbed(programs, scratch, disturbed, 2 * seconds)
+    blocked, more = await _disturbed(programs, scratch, disturbed, 4 * seconds)
     return Result(
         "calls",
         [Table(HEADS, rows), blocked],

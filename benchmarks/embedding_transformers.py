@@ -1,8 +1,8 @@
 """sentence-transformers behind a server as one writes it first: a run of the model for each request.
 
-`PYTHON -m benchmarks.embedding_transformers MODEL` with the Python of a virtual environment of its own
-(`sentence-transformers`, `fastapi`, `uvicorn`), since PyTorch is no dependency of ringline; `MODEL` is a name or
-a folder. Prints "ready PORT".
+`PYTHON -m benchmarks.embedding_transformers MODEL`, where PYTHON is that of a virtual environment with
+`sentence-transformers`, `fastapi` and `uvicorn`: PyTorch is no dependency of ringline. `MODEL` is a name or a
+folder. Prints "ready PORT".
 """
 
 import sys
