@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from ringline.core.clock import SECOND, Clock
 
-BEAT_S = 0.1
+BEAT_S = 0.25
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 

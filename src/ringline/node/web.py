@@ -11,6 +11,24 @@ from ringline.core.errors import ConfigError
 START_WITHIN_S = 10
 
 
+class _Server(uvicorn.Server):
+    """uvicorn that is told when to end; it would wake up ten times a second to ask whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until `end`."""
+        await self.on_tick(0)
+        await self._told.wait()
+
+    def end(self) -> None:
+        """Answer what is under way, take nothing new."""
+        self.should_exit = True
+        self._told.set()
+
+
 class WebServer:
     """uvicorn as a task."""
 
@@ -30,7 +48,7 @@ class WebServer:
             timeout_keep_alive=75,
             ws="none",
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -62,6 +80,6 @@ class WebServer:
 
     async def stop(self) -> None:
         """Answer what is under way, then close."""
-        self._server.should_exit = True
+        self._server.end()
         if self._task:
             await self._task
