@@ -213,7 +213,7 @@ def _pcm(samples: Samples) -> bytes:
 
 def word_errors(reference: str, text: str) -> float:
     """Words put for others, left out and put in, in parts of the reference's words."""
-    right, heard = _words(reference), _words(text)
+    right, heard = words_of(reference), words_of(text)
     row = list(range(len(heard) + 1))
     for at, word in enumerate(right, 1):
         before, row[0] = row[0], at
@@ -222,7 +222,8 @@ def word_errors(reference: str, text: str) -> float:
     return row[-1] / len(right)
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text without case and punctuation."""
     return "".join(sign for sign in text.lower() if sign.isalnum() or sign == " ").split()
 
 

@@ -261,6 +261,23 @@ def test_after_the_release_all_goes_up() -> None:
     assert line.fetch() == b"", "no audio either"
 
 
+@pytest.mark.parametrize(
+    "rest", [b"", UNUSUAL["close"], media(1)[:50]], ids=["nothing", "close", "half a frame"]
+)
+def test_the_end_is_told_behind_what_came_before(rest: bytes) -> None:
+    line = Line()
+    assert line.feed(UNUSUAL["mark"] + rest) == UNUSUAL["mark"]
+    line.link.finish()
+    assert not line.link.ended, "the fence stands before it"
+    line.resume()
+    if rest == UNUSUAL["close"]:
+        assert line.link.up.take() == rest
+        assert not line.link.ended
+        line.resume()
+    assert line.link.ended
+    assert line.told()
+
+
 def test_what_python_is_slow_to_take_waits_in_the_network() -> None:
     line = Line(bound=False)
     sent = frame(bytes(range(256)) * 400)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.recognition import word_errors, words_of
 
 from ringline.speech.engines.choice import SynthesisSettings, make_service
 from ringline.speech.engines.local_transcriber import GOOD, QUICK, MoonshineTranscriber, moonshine_transcriber
@@ -66,21 +67,6 @@ def speech() -> dict[str, bytes]:
     return asyncio.run(spoken())
 
 
-def words(text: str) -> list[str]:
-    return "".join(sign for sign in text.lower() if sign.isalnum() or sign == " ").split()
-
-
-def errors(reference: str, text: str) -> float:
-    """The word error rate: substitutions, deletions and insertions, in parts of the reference."""
-    right, heard = words(reference), words(text)
-    row = list(range(len(heard) + 1))
-    for at, word in enumerate(right, 1):
-        before, row[0] = row[0], at
-        for place, other in enumerate(heard, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (word != other))
-    return row[-1] / len(right)
-
-
 async def play_as_spoken(recognition: Recognition, pcm: bytes) -> None:
     """Give samples at the pace of a call: how many looks an open utterance gets depends on it."""
     for at in range(0, len(pcm), FRAME):
@@ -112,8 +98,8 @@ async def test_sentences_are_written_down_word_by_word(
         play(recognition, quiet(400) + speech[sentence] + quiet(800))
         await told.until(lambda told, count=count: len(told.finals) == count)
     await recognition.close()
-    assert errors(APPOINTMENT, told.finals[0]) <= 0.2
-    assert errors(AGENT, told.finals[1]) <= 0.2
+    assert word_errors(APPOINTMENT, told.finals[0]) <= 0.2
+    assert word_errors(AGENT, told.finals[1]) <= 0.2
     assert all(one.confidence is not None and 0.5 < one.confidence <= 1 for one in told.transcripts)
     status = recognizer.status()
     assert (status.engines, status.detector) == (("moonshine",), "silero")
@@ -131,8 +117,8 @@ async def test_unfinished_texts_are_beginnings_that_grow(
     for one, other in zip(told.interims, told.interims[1:], strict=False):
         assert other.startswith(one)
         assert other != one
-    heard = words(told.interims[-1])
-    assert errors(" ".join(words(APPOINTMENT)[: len(heard)]), " ".join(heard)) <= 0.35
+    heard = words_of(told.interims[-1])
+    assert word_errors(" ".join(words_of(APPOINTMENT)[: len(heard)]), " ".join(heard)) <= 0.35
 
 
 async def test_two_tracks_at_once(recognizer: RecognitionService, speech: dict[str, bytes]) -> None:
@@ -146,7 +132,7 @@ async def test_two_tracks_at_once(recognizer: RecognitionService, speech: dict[s
     await asyncio.gather(*(listen(sentence, told) for sentence, told in sides.items()))
     for sentence, told in sides.items():
         assert len(told.finals) == 1
-        assert errors(sentence, told.finals[0]) <= 0.25
+        assert word_errors(sentence, told.finals[0]) <= 0.25
 
 
 async def test_a_child_killed_in_the_middle_costs_no_words(
@@ -161,7 +147,7 @@ async def test_a_child_killed_in_the_middle_costs_no_words(
     assert transcriber.worker.status().running == 1
     os.kill(pid, signal.SIGKILL)
     heard = await asked
-    assert errors(ORDER, heard.text) <= 0.25
+    assert word_errors(ORDER, heard.text) <= 0.25
     assert transcriber.worker.status().pid not in (None, pid)
 
 
@@ -211,7 +197,7 @@ async def test_what_comes_long_before_the_words_does_not_swallow_them(
     line = np.random.default_rng(2).normal(size=24_000) * 100
     late = line.astype(np.int16).tobytes() + speech[APPOINTMENT]
     heard = await transcriber.transcribe(Passage(late, is_final=True))
-    assert errors(APPOINTMENT, heard.text) <= 0.25
+    assert word_errors(APPOINTMENT, heard.text) <= 0.25
     assert (await transcriber.transcribe(Passage(line.astype(np.int16).tobytes(), is_final=True))).text == ""
 
 
@@ -220,5 +206,5 @@ async def test_half_a_minute_in_one_breath(
 ) -> None:
     breath = ((speech[AGENT] + speech[ORDER]) * 7)[: 30 * 32_000]
     heard = await transcriber.transcribe(Passage(breath, is_final=True, model=QUICK))
-    assert len(words(heard.text)) > 60
+    assert len(words_of(heard.text)) > 60
     assert (await transcriber.transcribe(Passage(b"", is_final=True))).text == ""

@@ -11,9 +11,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 
+from ringline.media.core.kinds import KEPT_FRAMES
 from ringline.media.files import encode_mp3
 from ringline.streams import transport_picows
-from ringline.streams.client import KEPT, Stream
+from ringline.streams.client import Stream
 from ringline.streams.frames import (
     AppClear,
     AppMark,
@@ -392,7 +393,9 @@ async def test_a_slow_app_loses_the_oldest_frames_and_sees_the_hole(
         chunks = [frame.chunk for frame in received]
         assert chunks == sorted(set(chunks))
         assert len(chunks) < sent, "something was dropped"
-        assert chunks[-2 - KEPT + 1 :] == list(range(sent - KEPT + 1, sent + 2)), "the newest were kept"
+        assert chunks[-2 - KEPT_FRAMES + 1 :] == list(range(sent - KEPT_FRAMES + 1, sent + 2)), (
+            "the newest were kept"
+        )
         assert all(frame.sequence == frame.chunk + 1 for frame in received), "both numbers show the hole"
         assert stream.state is State.STREAMING
 

@@ -282,3 +282,16 @@ async def test_an_app_that_reads_nothing_for_a_while_gets_the_newest(
         assert max(missing) > 25, "a hole where nobody read"
         assert sum(count > 0 for count in missing) <= 3, "and not a hole here and there"
         assert stream.state == "streaming"
+
+
+async def test_an_app_that_says_more_and_leaves_at_once_has_left_by_itself(
+    app: App, events: Events, calls: Calls
+) -> None:
+    phone = await calls.phone("leg")
+    async with calls.streaming(request(app.url), events) as stream:
+        await stream.connect()
+        calls.begin(stream, "leg", phone)
+        socket = await app.socket()
+        await app.next(Start)
+        await asyncio.gather(send(socket, AppMark("one"), AppMark("two")), socket.close())
+        assert (await events.next(StreamEnded)).by == "app"

@@ -225,7 +225,7 @@ class NativeDriver:
     def c_read_link(self, index: int, link: Link) -> None:
         """Fill a link's inbox with what its app sent."""
         room = link.c_room()
-        if not self.readable[index] or link.ended or not room:
+        if not self.readable[index] or link.finished or not room:
             return
         size = ringline_read(self.tcp[index], cython.address(link.inbox[link.in_end]), room)
         if size > 0:
@@ -239,7 +239,7 @@ class NativeDriver:
     def c_work_link(self, index: int, link: Link) -> None:
         """Let a link go through its inbox and fill its outbox."""
         link.c_read()
-        if self.readable[index] and not link.ended and link.c_room():
+        if self.readable[index] and not link.finished and link.c_room():
             self.engine.c_look(index)
         if link.masks.c_spent():
             ringline_random(cython.address(link.masks.pool[0]), MASK_POOL)
@@ -254,6 +254,7 @@ class NativeDriver:
             )
             if size < -1:
                 link.c_over(-size - 1)
+                self.engine.c_look(index)
             link.c_sent(max(size, 0))
             if link.blocked:
                 return

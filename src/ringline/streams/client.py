@@ -8,6 +8,7 @@ from datetime import datetime
 from ringline.core.clock import Clock
 from ringline.core.errors import RinglineError
 from ringline.core.settings import StreamSettings
+from ringline.media.core.kinds import KEPT_FRAMES
 from ringline.streams import session as effects
 from ringline.streams import transport_picows
 from ringline.streams.formats import Audio
@@ -18,9 +19,6 @@ from ringline.streams.ports import Inject, MediaPorts, Resolve, Tap
 from ringline.streams.request import StreamEvent, StreamLimits, StreamRequest
 from ringline.streams.session import Session, State
 from ringline.streams.transport import ConnectFailed, Dial, StreamTransport, connect
-
-KEPT = 25
-"""Frames kept for an app that reads too slowly: half a second of one track; older ones are dropped."""
 
 
 class Stream:
@@ -275,7 +273,7 @@ class Stream:
         if self._tap is None or transport is None:
             return
         if not transport.writable:
-            self._tap.trim(KEPT)
+            self._tap.trim(KEPT_FRAMES)
             return
         transport.send_media(self._tap)
 

@@ -8,8 +8,10 @@ import socket
 from typing import Protocol
 
 from ringline.core import log
+from ringline.media.carriage import Carriage, LinkReceiver
 from ringline.streams import transport_picows
 from ringline.streams.peer import Peer
+from ringline.streams.peer_transport import PeerTransport
 from ringline.streams.ports import Frames
 from ringline.streams.transport import (
     OUR_MISTAKE,
@@ -26,45 +28,10 @@ END_OF_HEAD = b"\r\n\r\n"
 PEEK = 4096
 
 
-class Carriage(Protocol):
-    """A connection that the media thread reads and writes, see `media.carriage`."""
-
-    @property
-    def link(self) -> int:
-        """Its slot."""
-        ...
-
-    @property
-    def unsent(self) -> int:
-        """Octets that wait to be sent."""
-        ...
-
-    @property
-    def writable(self) -> bool:
-        """Whether few do."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send frames."""
-        ...
-
-    def write_numbered(self, head: bytes, tail: bytes) -> None:
-        """Send a text message with its number between two parts."""
-        ...
-
-    def close(self) -> None:
-        """Close once all is sent."""
-        ...
-
-    def abort(self) -> None:
-        """Close at once."""
-        ...
-
-
 class Carrier(Protocol):
     """What opens them: the media plane."""
 
-    def open_link(self, sock: socket.socket, receiver: "CarriedTransport") -> Carriage:
+    def open_link(self, sock: socket.socket, receiver: LinkReceiver) -> Carriage:
         """Take a connected socket over; raises `RinglineError` if there is no place for it."""
         ...
 
@@ -120,18 +87,16 @@ async def _readable(loop: asyncio.AbstractEventLoop, opened: socket.socket) -> N
         loop.remove_reader(opened)
 
 
-class CarriedTransport:
+class CarriedTransport(PeerTransport):
     """A connection as the stream sees it."""
 
     def __init__(
         self, opened: socket.socket, peer: Peer, carrier: Carrier, endpoint: Endpoint, receiver: Receiver
     ) -> None:
-        self._peer = peer
+        super().__init__(peer)
         self._receiver = receiver
         self._patience = endpoint.limits.close
-        self._why: str | None = None
         self._letting_go: asyncio.TimerHandle | None = None
-        self._gone = asyncio.Event()
         self._carriage = carrier.open_link(opened, self)
 
     # --- the stream's side
@@ -151,11 +116,6 @@ class CarriedTransport:
         """Bytes that wait to be sent."""
         return self._carriage.unsent
 
-    def send(self, message: bytes) -> None:
-        """Send a text message."""
-        self._peer.say(message)
-        self._flush()
-
     def send_numbered(self, head: bytes, tail: bytes) -> None:
         """Send a text message with its number."""
         if self._peer.open:
@@ -163,22 +123,6 @@ class CarriedTransport:
 
     def send_media(self, tap: Frames) -> None:
         """Nothing waits for this side: the media thread sends what taps hold."""
-
-    def ping(self) -> None:
-        """Send a ping."""
-        self._peer.ping()
-        self._flush()
-
-    async def close(self, code: int, patience: float) -> None:
-        """Send a close frame, wait for the app's, let go."""
-        self._peer.take_leave(code)
-        self._flush()
-        try:
-            async with asyncio.timeout(patience):
-                await self._gone.wait()
-        except TimeoutError:
-            self.abort("the app did not answer our close frame")
-            await self._gone.wait()
 
     def abort(self, why: str) -> None:
         """Let go at once."""

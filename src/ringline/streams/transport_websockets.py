@@ -5,6 +5,7 @@ import ssl
 
 from ringline.streams.numbers import Numbers
 from ringline.streams.peer import Peer
+from ringline.streams.peer_transport import PeerTransport
 from ringline.streams.ports import Frames
 from ringline.streams.transport import (
     HIGH_WATER,
@@ -43,19 +44,17 @@ async def dial(endpoint: Endpoint, receiver: Receiver) -> StreamTransport:
     return connection
 
 
-class WebsocketsTransport(asyncio.Protocol):
+class WebsocketsTransport(PeerTransport, asyncio.Protocol):
     """A connection driven by the event loop."""
 
     _transport: asyncio.Transport
     link: int | None = None
 
     def __init__(self, endpoint: Endpoint, receiver: Receiver) -> None:
+        super().__init__(Peer(endpoint, receiver))
         self._patience = endpoint.limits.close
         self._receiver = receiver
-        self._peer = Peer(endpoint, receiver)
         self._numbers = Numbers()
-        self._gone = asyncio.Event()
-        self._why: str | None = None
         self.shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.writable = True
 
@@ -66,11 +65,6 @@ class WebsocketsTransport(asyncio.Protocol):
         """Bytes in the write buffer."""
         return self._transport.get_write_buffer_size()
 
-    def send(self, message: bytes) -> None:
-        """Send a text message."""
-        self._peer.say(message)
-        self._flush()
-
     def send_numbered(self, head: bytes, tail: bytes) -> None:
         """Send a text message with its number."""
         self.send(self._numbers.next(head, tail))
@@ -80,22 +74,6 @@ class WebsocketsTransport(asyncio.Protocol):
         for message in self._numbers.media(tap):
             self._peer.say(message)
         self._flush()
-
-    def ping(self) -> None:
-        """Send a ping."""
-        self._peer.ping()
-        self._flush()
-
-    async def close(self, code: int, patience: float) -> None:
-        """Send a close frame, wait for the app's, let go."""
-        self._peer.take_leave(code)
-        self._flush()
-        try:
-            async with asyncio.timeout(patience):
-                await self._gone.wait()
-        except TimeoutError:
-            self.abort("the app did not answer our close frame")
-            await self._gone.wait()
 
     def abort(self, why: str) -> None:
         """Let go at once."""

@@ -43,7 +43,6 @@ LINK_OPEN = int(Command.LINK_OPEN)
 LINK_CLOSE = int(Command.LINK_CLOSE)
 LINK_BIND = int(Command.LINK_BIND)
 LINK_RELEASE = int(Command.LINK_RELEASE)
-LINK_LOOK = int(Command.LINK_LOOK)
 LINK_RESUME = int(Command.LINK_RESUME)
 LINK_LISTEN = int(Command.LINK_LISTEN)
 LINK_LIVE = 1

@@ -146,6 +146,8 @@ NO_PAYLOAD_TYPE = 128
 
 TAPS = 4
 """Taps that a leg can have at once."""
+KEPT_FRAMES = 25
+"""Frames kept for an app that reads too slowly: half a second of one track; older ones are dropped."""
 SOURCES = 16
 """Legs that one leg can hear at once."""
 

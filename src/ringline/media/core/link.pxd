@@ -41,6 +41,7 @@ cdef class Link:
     cdef unsigned int mask
     cdef int fragmented, posted, unit_open, unit_plain
     cdef public cursor_t signalled, wanted, choked
+    cdef int finished
     cdef readonly cursor_t ended, error
 
     cdef void c_post(self) noexcept nogil
@@ -54,7 +55,7 @@ cdef class Link:
     cdef int c_room(self) noexcept nogil
     cdef void c_got(self, int count) noexcept nogil
     cdef void c_over(self, int error) noexcept nogil
-    @cython.locals(passed=int, size="long long")
+    @cython.locals(passed=int, waits=int, size="long long")
     cdef void c_read(self) noexcept nogil
     @cython.locals(have=int, head=int, size="long long", i=int)
     cdef long long c_frame(self) noexcept nogil
@@ -84,5 +85,6 @@ cdef class Link:
     cdef void c_media(self) noexcept nogil
     @cython.locals(count=int, i=int)
     cpdef int feed(self, bytes data)
+    cpdef void finish(self)
     @cython.locals(i=int)
     cpdef bytes fetch(self, bytes random, int most)

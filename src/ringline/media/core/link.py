@@ -15,7 +15,7 @@ from array import array
 
 from ringline.media.core.coder import Coder
 from ringline.media.core.inlet import Inlet
-from ringline.media.core.kinds import Event
+from ringline.media.core.kinds import KEPT_FRAMES, Event
 from ringline.media.core.message import Writer
 from ringline.media.core.playout import Queue
 from ringline.media.core.resample import Resampler
@@ -26,7 +26,7 @@ INBOX = 8192
 OUTBOX = 16384
 RINGS = 16384
 MASK_POOL = 256
-KEPT = 25  # frames for an app that reads too slowly: half a second of one track; older ones are dropped
+KEPT = KEPT_FRAMES
 NUMBER = 20  # digits of the largest
 HEAD = 8  # octets before what Python sends: its size, and where a number belongs
 NO_NUMBER = 0xFFFFFFFF
@@ -116,6 +116,7 @@ class Link:
         self.unit_plain = 0
         self.number_in = -1
         self.mask = 0
+        self.finished = 0
         self.ended = 0
         self.error = 0
 
@@ -194,15 +195,18 @@ class Link:
         self.in_end += count
 
     def c_over(self, error: int) -> None:
-        """The app sends nothing more: it ended its side (0), or the connection broke with errno `error`."""
-        if not self.ended:
+        """The app sends nothing more: it ended its side (0), or the connection broke with errno `error`.
+
+        Python hears of it behind what came before.
+        """
+        if not self.finished:
             self.error = error
-            self.ended = 1
-            self.c_tell()
+            self.finished = 1
 
     def c_read(self) -> None:
         """Go through the inbox as far as it goes."""
         passed = 0
+        waits = 0
         while not self.fence and self.in_at < self.in_end:
             if not self.left:
                 size = self.c_frame()
@@ -213,7 +217,11 @@ class Link:
                 self.c_note()
                 self.left = size
             if not self.c_pass():
+                waits = 1
                 break
+            passed = 1
+        if self.finished and not self.ended and not self.fence and not waits:
+            self.ended = 1
             passed = 1
         if passed:
             self.c_tell()
@@ -312,7 +320,7 @@ class Link:
 
     def c_over_or_idle(self) -> int:
         """Whether nothing is left to be sent, or nobody to send it to."""
-        if self.ended and self.error:
+        if self.finished and self.error:
             return 1
         return 1 if self.out_at == self.out_end and not self.posted else 0
 
@@ -428,6 +436,11 @@ class Link:
         self.c_got(count)
         self.c_read()
         return count
+
+    def finish(self) -> None:
+        """The app ends its side."""
+        self.c_over(0)
+        self.c_read()
 
     def fetch(self, random: bytes, most: int) -> bytes:
         """Send to the app what there is, with masks from `random`, 256 octets; the network takes `most`."""
