@@ -11,7 +11,7 @@ CORE = Path("src/ringline/media/core")
 DRIVER = Path("src/ringline/media/io_native.py")
 # No debug information, which takes as long to write as the code; no fused multiply-add, so that every machine
 # hears the same digits.
-FLAGS = ["-O2", "-g0", "-ffp-contract=off"]
+FLAGS = ["-O3", "-g0", "-ffp-contract=off"]
 # A memory view travels by value, and the media core has none of more than one dimension: with room for two
 # (one less is refused) instead of eight, a call copies a quarter.
 Options.buffer_max_dims = 2

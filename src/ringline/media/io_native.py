@@ -162,6 +162,7 @@ class NativeDriver:
 
     def c_stage(self, fd: int, owner: int, at: int) -> int:
         """Read one datagram of a leg's socket into stage `at`; 0 if it is none of audio's."""
+        self.engine.c_expect(owner >> 1)
         size = ringline_receive(
             fd, cython.address(self.data[at * DATAGRAM]), DATAGRAM, cython.address(self.sources[at])
         )
@@ -204,6 +205,7 @@ class NativeDriver:
             for i in range(count):
                 self.served[i] = self.engine.c_take_look(i)
                 if self.served[i] >= 0:
+                    self.engine.c_expect_link(self.served[i])
                     self.c_read_link(
                         self.served[i], cython.cast(Link, self.engine.link_table[self.served[i]])
                     )

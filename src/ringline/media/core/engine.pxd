@@ -3,6 +3,7 @@ from cpython.ref cimport PyObject
 
 from ringline.media.core.leg cimport Desk, Leg
 from ringline.media.core.link cimport Link, Masks
+from ringline.media.core.prefetch cimport Prefetch
 from ringline.media.core.ring cimport Records, cursor_t
 
 
@@ -20,6 +21,7 @@ cdef class Engine:
     cdef readonly Records commands, events
     cdef Desk desk
     cdef Masks masks
+    cdef Prefetch leg_memory, link_memory
     cdef readonly list legs, links
     cdef PyObject **table
     cdef PyObject **link_table
@@ -55,10 +57,13 @@ cdef class Engine:
     cdef void c_receive(self, int index, int kind, unsigned char[::1] data, int at, int size, long long source, long long now_ns) noexcept nogil
     @cython.locals(due="long long", rounds="long long", i=int)
     cdef long long c_due(self, long long now_ns) noexcept nogil
-    @cython.locals(phase=int, i=int)
+    cdef void c_expect(self, int index) noexcept nogil
+    cdef void c_expect_link(self, int index) noexcept nogil
+    @cython.locals(phase=int, i=int, after=int)
     cdef void c_slot(self, long long now_ns) noexcept nogil
     @cython.locals(i=int)
     cdef void c_let_go(self, long long now_ns) noexcept nogil
+    cdef int c_next(self, int index, int phase) noexcept nogil
     cdef int c_turn(self, int index, int phase) noexcept nogil
     @cython.locals(k=int, other=int, at=int, size=int, to="long long")
     cdef void c_speak(self, int index, long long now_ns) noexcept nogil

@@ -15,6 +15,7 @@ import cython
 from ringline.media.core.kinds import Command, Event, Packet
 from ringline.media.core.leg import Desk, Leg
 from ringline.media.core.link import Link, Masks
+from ringline.media.core.prefetch import Prefetch
 from ringline.media.core.ring import Records
 
 if cython.compiled:
@@ -70,6 +71,8 @@ class Engine:
         self.commands = Records(4096)
         self.events = Records(8192, 4096)
         self.desk = Desk()
+        self.leg_memory = Prefetch(capacity)
+        self.link_memory = Prefetch(capacity)
         self.legs: list[Leg | None] = [None] * capacity
         self.present = array("i", bytes(4 * capacity))
         self.open = array("i", bytes(4 * capacity))
@@ -123,6 +126,7 @@ class Engine:
             epoch_ns=self.time_since_1900_ns,
             desk=self.desk,
         )
+        self.leg_memory.remember(index, leg.spots())
         self.legs[index] = leg
         if cython.compiled:
             self.table[index] = cython.cast(cython.pointer(PyObject), leg)
@@ -138,7 +142,7 @@ class Engine:
 
     def add_link(self, index: int) -> Link:
         """Make a link for the free slot `index`; LINK_OPEN makes it live."""
-        link = Link(index, self.events, self.masks)
+        link = Link(index, self.events, self.masks, self.link_memory)
         self.links[index] = link
         if cython.compiled:
             self.link_table[index] = cython.cast(cython.pointer(PyObject), link)
@@ -299,6 +303,16 @@ class Engine:
         else:
             self.c_look(index)
 
+    # Memory.
+
+    def c_expect(self, index: int) -> None:
+        """Something is to be done for a leg in a moment."""
+        self.leg_memory.c_fetch(index)
+
+    def c_expect_link(self, index: int) -> None:
+        """Something is to be done for a link in a moment."""
+        self.link_memory.c_fetch(index)
+
     # Packets in.
 
     def c_receive(
@@ -342,14 +356,19 @@ class Engine:
             self.c_let_go(now_ns)
         self.c_commands(now_ns)
         phase = self.done & 3
-        for i in range(self.highest):
-            if self.c_turn(i, phase):
-                cython.cast(Leg, self.table[i]).c_listen(now_ns, self.timeout_ns)
-        for i in range(self.highest):
-            if self.c_turn(i, phase):
-                self.c_speak(i, now_ns)
-                self.c_report(i, now_ns, 0)
-                self.lasts[i] = self.done
+        i = self.c_next(0, phase)
+        while i < self.highest:
+            after = self.c_next(i + 1, phase)
+            if after < self.highest:
+                self.c_expect(after)
+            cython.cast(Leg, self.table[i]).c_listen(now_ns, self.timeout_ns)
+            i = after
+        i = self.c_next(0, phase)
+        while i < self.highest:
+            self.c_speak(i, now_ns)
+            self.c_report(i, now_ns, 0)
+            self.lasts[i] = self.done
+            i = self.c_next(i + 1, phase)
         self.done += 1
 
     def c_let_go(self, now_ns: int) -> None:
@@ -360,6 +379,12 @@ class Engine:
             if self.events.c_put(EVENT_CLOSED, i, 0, 0, 0, 0, 0, now_ns):
                 self.closing[i] = 0
                 self.closings -= 1
+
+    def c_next(self, index: int, phase: int) -> int:
+        """The first leg from `index` on whose turn it is; `highest` if there is none."""
+        while index < self.highest and not self.c_turn(index, phase):
+            index += 1
+        return index
 
     def c_turn(self, index: int, phase: int) -> int:
         """Whether a leg's 20 ms are over in this slot; one that changed its phase waits for the longer way
@@ -397,8 +422,10 @@ class Engine:
             size = cython.cast(Leg, self.table[index]).c_write_report(self.tx_data, at, now_ns, 1)
         else:
             size = cython.cast(Leg, self.table[index]).c_report(self.tx_data, at, now_ns)
+        if size <= 0:
+            return
         to = cython.cast(Leg, self.table[index]).c_control_target()
-        if size > 0 and to > 0:
+        if to > 0:
             kind = RTP if cython.cast(Leg, self.table[index]).c_multiplexed() else RTCP
             self.c_list(index, kind, to, size)
 

@@ -21,6 +21,7 @@ from ringline.media.core.kinds import (
 )
 from ringline.media.core.mix import Mixer
 from ringline.media.core.playout import Queue
+from ringline.media.core.prefetch import NARROW, Spot, objects, start
 from ringline.media.core.receive import Receiver
 from ringline.media.core.ring import Records
 from ringline.media.core.rtcp import RtcpSession
@@ -134,6 +135,15 @@ class Leg:
         self.quiet_frames = KEEPALIVE_FRAMES
         self.timed_out = 0
         self.waiting_ns = 0
+
+    def spots(self) -> list[Spot]:
+        """The memory that every turn needs."""
+        return [
+            *objects(self, self.talk, self.play, self.inject, self.inject_converter, self.tap0),
+            *self.receiver.spots(),
+            *self.sender.spots(),
+            start(self.injected, NARROW),
+        ]
 
     def set_tone(self, tone: Tone, rate: int) -> None:
         """Give the leg its next tone; only while none plays (TONE_ENDED has come)."""

@@ -2,11 +2,12 @@ cimport cython
 
 from ringline.media.core.inlet cimport Inlet
 from ringline.media.core.message cimport Writer
+from ringline.media.core.prefetch cimport Prefetch
 from ringline.media.core.ring cimport Octets, Records, cursor_t
 from ringline.media.core.tap cimport Tap
 
 
-cdef int INBOX, OUTBOX, RINGS, MASK_POOL, KEPT, NUMBER, HEAD, LONGEST_HEAD, MEDIA_HEAD
+cdef int INBOX, OUTBOX, RINGS, MESSAGE, MASK_POOL, KEPT, NUMBER, HEAD, LONGEST_HEAD, MEDIA_HEAD
 cdef int FINAL, FINAL_TEXT, FIRST_CONTROL, MASKED, EVENT_LINK
 cdef long long NO_NUMBER, LONGEST
 cdef unsigned int M32
@@ -26,6 +27,7 @@ cdef class Link:
     cdef readonly int index
     cdef Records events
     cdef Masks masks
+    cdef Prefetch memory
     cdef unsigned char[::1] inbox, outbox
     cdef const unsigned char[::1] text
     cdef int in_at, in_end, out_at, out_end

@@ -18,6 +18,7 @@ from ringline.media.core.inlet import Inlet
 from ringline.media.core.kinds import KEPT_FRAMES, Event
 from ringline.media.core.message import Writer
 from ringline.media.core.playout import Queue
+from ringline.media.core.prefetch import Prefetch, Spot, objects, start
 from ringline.media.core.resample import Resampler
 from ringline.media.core.ring import Octets, Records
 from ringline.media.core.tap import Tap
@@ -25,6 +26,7 @@ from ringline.media.core.tap import Tap
 INBOX = 8192
 OUTBOX = 16384
 RINGS = 16384
+MESSAGE = 512  # octets of 20 ms of audio as a message, about
 MASK_POOL = 256
 KEPT = KEPT_FRAMES
 NUMBER = 20  # digits of the largest
@@ -80,7 +82,7 @@ class Link:
     `up` and writes `down`; it gives the link a tap and an inlet before it sends LINK_BIND.
     """
 
-    def __init__(self, index: int, events: Records, masks: Masks) -> None:
+    def __init__(self, index: int, events: Records, masks: Masks, memory: Prefetch) -> None:
         self.index = index
         self.events = events
         self.inbox = array("B", bytes(INBOX))
@@ -93,6 +95,7 @@ class Link:
         self.up = Octets(RINGS)
         self.down = Octets(RINGS)
         self.masks = masks
+        self.memory = memory
         self.tap = NO_TAP
         self.writer = NO_WRITER
         self.inlet = NO_INLET
@@ -127,6 +130,15 @@ class Link:
         self.inlet = NO_INLET if inlet is None else inlet
         self.takes = inlet is not None
         self.most = most
+        self.memory.remember(self.index, self.spots())
+
+    def spots(self) -> list[Spot]:
+        """The memory that every turn needs."""
+        return [
+            *objects(self, self.up, self.down, self.writer, self.inlet),
+            start(self.inbox, MESSAGE),
+            start(self.outbox, MESSAGE),
+        ]
 
     # What Python asked for.
 

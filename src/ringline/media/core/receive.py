@@ -11,6 +11,7 @@ from ringline.media.core.kinds import Put, Take
 from ringline.media.core.latch import Latch
 from ringline.media.core.mix import Mixer
 from ringline.media.core.plc import Concealer
+from ringline.media.core.prefetch import NARROW, Spot, objects, start
 from ringline.media.core.quality import ReceptionStats
 from ringline.media.core.rtp import Header
 
@@ -58,6 +59,13 @@ class Receiver:
         self.fresh = 0
         self.pressed = 0
         self.heard_ns = 0
+
+    def spots(self) -> list[Spot]:
+        """The memory that every packet or turn needs."""
+        return [
+            *objects(self, self.header, self.latch, self.jitter, self.coder, self.concealer, self.stats),
+            start(self.pcm, NARROW),
+        ]
 
     def c_configure(self, codec: int, rate: int, payload_type: int, event_type: int) -> None:
         """What offer and answer say the far end sends; `NO_TYPE` where it sends no such thing."""

@@ -10,6 +10,7 @@ from collections.abc import MutableSequence
 
 from ringline.media.core.coder import Coder
 from ringline.media.core.dtmf import DigitSender
+from ringline.media.core.prefetch import Spot, objects
 from ringline.media.core.rtp import Header
 
 PACKET = 1
@@ -41,6 +42,10 @@ class Sender:
         self.packets = 0
         self.octets = 0
         self.skipped_ms = 0
+
+    def spots(self) -> list[Spot]:
+        """The memory that every turn needs."""
+        return objects(self, self.header, self.coder)
 
     def c_configure(self, codec: int, rate: int, payload_type: int, event_type: int) -> None:
         """What offer and answer allow us to send."""
