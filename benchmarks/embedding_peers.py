@@ -20,20 +20,23 @@ from tokenizers import Tokenizer
 from benchmarks.texts import TEXTS
 from ringline.core.clock import SystemClock
 from ringline.inference.embedding import Vectors
+from ringline.inference.embedding_graph import with_integers
 from ringline.inference.embedding_models import LocalChoice, make_embedder
+from ringline.inference.embedding_onnx import SLOWER
 from ringline.inference.registry import load_registry
 
 MODEL = "all-minilm-l6-v2"
 
 
 class Bare:
-    """The session and its tokenizer with nothing around them."""
+    """The session, with the same arithmetic, and its tokenizer with nothing around them."""
 
     def __init__(self, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(folder / MODEL / "model.onnx"), options)
+        model = with_integers((folder / MODEL / "model.onnx").read_bytes())
+        self._session = onnxruntime.InferenceSession(model, options, disabled_optimizers=SLOWER)
         self._tokenizer = Tokenizer.from_file(str(folder / MODEL / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.enable_padding()

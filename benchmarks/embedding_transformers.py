@@ -1,4 +1,4 @@
-"""sentence-transformers behind a server as one writes it first: a run of the model for each request.
+"""sentence-transformers behind a server as one writes it first: a run of the model for each request, in turn.
 
 `PYTHON -m benchmarks.embedding_transformers MODEL`, where PYTHON is that of a virtual environment with
 `sentence-transformers`, `fastapi` and `uvicorn`: PyTorch is no dependency of ringline. `MODEL` is a name or a
@@ -8,6 +8,7 @@ folder. Prints "ready PORT".
 import sys
 from typing import Any
 
+import torch
 import uvicorn
 from fastapi import FastAPI
 from sentence_transformers import SentenceTransformer
@@ -15,11 +16,13 @@ from sentence_transformers import SentenceTransformer
 
 def main(name: str) -> None:
     """Serve until killed."""
+    # One core: threads that wait for each other on it only cost time.
+    torch.set_num_threads(1)
     model = SentenceTransformer(name, device="cpu")
     app = FastAPI()
 
     @app.post("/v1/embeddings")
-    def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    async def embeddings(body: dict[str, Any]) -> dict[str, Any]:
         vector = model.encode(body["input"], normalize_embeddings=True)
         return {
             "object": "list",

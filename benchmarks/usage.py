@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def machine_busy_ns() -> int:
     return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-def pin(pid: int, cpus: set[int]) -> None:
+def pin(pid: int, cpus: AbstractSet[int]) -> None:
     """Keep all threads of a process, and those still to come, on these cores."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), cpus)

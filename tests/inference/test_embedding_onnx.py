@@ -43,6 +43,13 @@ async def embedder() -> AsyncIterator[Embedder]:
     await made.stop()
 
 
+@pytest.fixture
+async def exact() -> AsyncIterator[Embedder]:
+    made = make_embedder(load_registry(), LocalChoice(MODELS, integers=False), SystemClock())
+    yield made
+    await made.stop()
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     tokenizers = pytest.importorskip("tokenizers")
@@ -71,13 +78,21 @@ def bare(tokenizer: Any) -> Any:
     return embed
 
 
-async def test_vectors_are_those_of_the_bare_session(embedder: Embedder, bare: Any) -> None:
-    embedded = await embedder.embed(TEXTS)
+async def test_vectors_are_those_of_the_bare_session(exact: Embedder, bare: Any) -> None:
+    embedded = await exact.embed(TEXTS)
     assert embedded.vectors.shape == (len(TEXTS), 384)
     assert embedded.vectors.dtype == np.float32
     for text, row in zip(TEXTS, embedded.vectors, strict=True):
         assert np.linalg.norm(row) == pytest.approx(1.0, abs=1e-5)
         np.testing.assert_allclose(row, bare(text), atol=2e-5)
+
+
+async def test_integers_change_little(embedder: Embedder, bare: Any) -> None:
+    rows = (await embedder.embed(TEXTS)).vectors
+    near = [float(row @ bare(text)) for text, row in zip(TEXTS, rows, strict=True)]
+    assert min(near) > 0.997
+    assert sum(near) / len(near) > 0.999
+    assert max(near) < 0.999999, "these are integers"
 
 
 async def test_company_changes_no_vector(embedder: Embedder) -> None:
@@ -114,14 +129,14 @@ async def test_tokens_of_another_vocabulary_are_refused(embedder: Embedder) -> N
         await embedder.embed([[7592], [7592, 100257]])
 
 
-async def test_a_long_text_is_refused_or_cut_as_asked(embedder: Embedder, tokenizer: Any, bare: Any) -> None:
+async def test_a_long_text_is_refused_or_cut_as_asked(exact: Embedder, bare: Any) -> None:
     long = "word " * 300
     with pytest.raises(EngineRefused, match="302 tokens and the model's maximum context length is 256"):
-        await embedder.embed([long])
-    whole = await embedder.embed([long], cut=CUT_TO_CONTEXT)
+        await exact.embed([long])
+    whole = await exact.embed([long], cut=CUT_TO_CONTEXT)
     assert whole.prompt_tokens == 256
     np.testing.assert_allclose(whole.vectors[0], bare("word " * 254), atol=2e-5)
-    few = await embedder.embed([long], cut=5)
+    few = await exact.embed([long], cut=5)
     assert few.prompt_tokens == 5
     np.testing.assert_allclose(few.vectors[0], bare("word word word"), atol=2e-5)
 

@@ -172,6 +172,10 @@ class EmbeddingSettings(Section):
     models: Names = Field((), description="Models that urls serve; those that are pulled are served too.")
     default: str = Field("", description="Model that aliases lead to; empty is the first that is there.")
     workers: int = Field(0, ge=0, description="Batches run at once, a core each; 0 is one a core, up to 4.")
+    arithmetic: Literal["int8", "float32"] = Field(
+        "int8",
+        description="How local models multiply; float32 is a little more exact and takes a third longer.",
+    )
     batch_texts: int = Field(32, ge=1, description="Texts of different requests that share a batch.")
     batch_tokens: int = Field(4096, ge=1, description="Tokens that a batch has at most.")
     batch_wait_ms: float = Field(5.0, ge=0, description="Wait for more texts while several clients ask.")

@@ -16,7 +16,10 @@ FLOAT = np.dtype("<f4")
 
 
 class OnnxSettings(msgspec.Struct, frozen=True, array_like=True):
-    """The files of a model, and how it is run: `context` tokens a text, `texts` and `tokens` a run."""
+    """The files of a model, and how it is run: `context` tokens a text, `texts` and `tokens` a run.
+
+    `integers`: weights that are kept as integers are multiplied as such (`embedding_graph`).
+    """
 
     model: str
     tokenizer: str
@@ -24,6 +27,7 @@ class OnnxSettings(msgspec.Struct, frozen=True, array_like=True):
     texts: int
     tokens: int
     threads: int = 1
+    integers: bool = True
 
 
 class EmbeddingJob(msgspec.Struct, frozen=True, array_like=True):

@@ -26,7 +26,7 @@ from ringline.workers.admission import Limits
 
 ENGINE = "minilm"
 """The registry's name for what `embedding_onnx` runs."""
-PACKAGES = ("onnxruntime", "tokenizers")
+PACKAGES = ("onnx", "onnxruntime", "tokenizers")
 NICENESS = 5  # the packets of running calls go before
 MOST_PLACES = 4
 
@@ -43,11 +43,15 @@ ALIASES = (
 
 @dataclass(frozen=True, slots=True)
 class LocalChoice:
-    """How local models are run: `places` batches at once, each on one core; 0 takes as many as fit."""
+    """How local models are run: `places` batches at once, each on one core; 0 takes as many as fit.
+
+    `integers`: with the products of integers where weights are such, see `embedding_graph`.
+    """
 
     folder: Path
     places: int = 0
     limits: BatchLimits = field(default_factory=BatchLimits)
+    integers: bool = True
     idle_after: float | None = 600.0  # seconds; then the child leaves and its memory is free
 
 
@@ -97,7 +101,12 @@ def engine_of(model: Model, choice: LocalChoice, clock: Clock) -> LocalEmbedding
     folder, limits = choice.folder / model.name, choice.limits
     places = choice.places or min(MOST_PLACES, os.cpu_count() or 1)
     settings = OnnxSettings(
-        str(folder / "model.onnx"), str(folder / "tokenizer.json"), model.context, limits.texts, limits.tokens
+        str(folder / "model.onnx"),
+        str(folder / "tokenizer.json"),
+        model.context,
+        limits.texts,
+        limits.tokens,
+        integers=choice.integers,
     )
     spec = WorkerSpec(
         f"embeddings {model.name}",

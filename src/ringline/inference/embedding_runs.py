@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-# What a run costs beside its tokens, in tokens: MiniLM on one core takes 1.6 ms and 0.26 ms a token.
-RUN_COST = 6
 
-
-def plan(lengths: Sequence[int], texts: int, tokens: int) -> list[list[int]]:
+def plan(lengths: Sequence[int], texts: int, tokens: int, run_cost: int) -> list[list[int]]:
     """Cut a batch into runs; each is a list of places in `lengths`, longest first.
 
-    A run pads its texts to its longest. The cut is the cheapest one with at most `texts` texts and `tokens`
-    padded tokens a run (one text always fits): O(n × `texts`) by dynamic programming over the sorted batch.
+    A run pads its texts to its longest, and costs what `run_cost` tokens do beside them. The cut is the
+    cheapest one with at most `texts` texts and `tokens` padded tokens a run (one text always fits):
+    O(n × `texts`) by dynamic programming over the sorted batch.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     cheapest = [0] * (len(order) + 1)
@@ -21,7 +19,7 @@ def plan(lengths: Sequence[int], texts: int, tokens: int) -> list[list[int]]:
             padded = lengths[order[begin]] * (end - begin)
             if padded > tokens and end - begin > 1:
                 break  # more texts, and longer ones, need even more
-            cost = cheapest[begin] + RUN_COST + padded
+            cost = cheapest[begin] + run_cost + padded
             if best is None or cost < best:
                 best = cost
                 begins[end] = begin

@@ -16,6 +16,6 @@ def make_embeddings(settings: Settings, clock: Clock, client: httpx.AsyncClient)
     limits = BatchLimits(
         one.batch_texts, one.batch_tokens, round(one.batch_wait_ms * MILLISECOND), one.waiting
     )
-    local = LocalChoice(settings.models_folder(), one.workers, limits)
+    local = LocalChoice(settings.models_folder(), one.workers, limits, one.arithmetic == "int8")
     upstream = UpstreamChoice(one.urls, one.models, one.key.get_secret_value()) if one.urls else None
     return make_embedder(load_registry(), local, clock, upstream=upstream, client=client, default=one.default)
