@@ -48,7 +48,7 @@ async def run(programs: Path, scratch: Path, quick: bool) -> Result:
     Servers without batches are on that core as a whole, and ringline is once more, to be compared with them.
     """
     del programs
-    folder, windows, seconds = models_folder(), 1 if quick else 3, 1.0 if quick else 6.0
+    folder, windows, seconds = models_folder(), 1 if quick else 7, 1.0 if quick else 3.0
     with server_alone() as core:
         bare = await _peer("bare", folder, core)
         room = await _peer("room", folder, None)

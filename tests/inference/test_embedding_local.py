@@ -22,7 +22,7 @@ ROOT = str(Path(__file__).parents[2])
 MODEL = LocalModel("small", CONTEXT, DIMENSIONS)
 
 
-def make(patience_s: float = 10.0, **limits: int) -> LocalEmbeddings:
+def child() -> Worker:
     spec = WorkerSpec(
         "small",
         "tests.inference.embedding_engines:load",
@@ -30,7 +30,11 @@ def make(patience_s: float = 10.0, **limits: int) -> LocalEmbeddings:
         environment={"PYTHONPATH": ROOT},
         backoff=Backoff(first=0.01),
     )
-    return LocalEmbeddings(MODEL, Worker(spec), BatchLimits(**limits), patience_s=patience_s)
+    return Worker(spec)
+
+
+def make(patience_s: float = 10.0, **limits: int) -> LocalEmbeddings:
+    return LocalEmbeddings(MODEL, child(), BatchLimits(**limits), patience_s=patience_s)
 
 
 @pytest.fixture
@@ -61,6 +65,18 @@ async def test_requests_that_come_together_share_a_run(engine: LocalEmbeddings) 
     # The first goes alone, for nobody was there before; the others wait for the only place, together.
     assert batches(answers[0]) == [1]
     assert {batches(answer)[0] for answer in answers[1:]} == {8}
+
+
+async def test_the_child_has_its_next_batch_before_anybody_hears_of_the_last() -> None:
+    worker = child()
+    engine = LocalEmbeddings(MODEL, worker, BatchLimits())
+
+    async def running_after(text: str) -> int:
+        await engine.embed(EmbeddingRequest([text]))
+        return worker.status().running
+
+    assert await asyncio.gather(running_after("first"), running_after("second")) == [1, 0]
+    await engine.stop()
 
 
 async def test_a_request_larger_than_a_batch_comes_back_whole() -> None:

@@ -169,14 +169,23 @@ class LocalEmbeddings:
         try:
             # The queue is here, not at the worker: what gets so far waits for nothing but the child's start.
             start = self._worker.spec.start_within
-            answer = read_answer(await self._worker.call(write_job(job), Priority.LIVE, start))
+            written = await self._worker.call(write_job(job), Priority.LIVE, start)
+            # The child has its next batch before anybody here hears of this one: all their answers take time.
+            self._leave()
+            answer = read_answer(written)
             self._hand_out(answer, answer.rows(), batch, asked)
             self._batching.measured(sum(answer.tokens), self._clock.now_ns() - began)
         except (WorkerFailed, ProtocolError, Busy) as error:
             for pending in asked:
                 _fail(pending, EngineFailed(f"{error}.", 503, 1))
         finally:
-            self._running.discard(asyncio.current_task())
+            self._leave()
+
+    def _leave(self) -> None:
+        """The current task's place is free."""
+        task = asyncio.current_task()
+        if task in self._running:
+            self._running.discard(task)
             self._pump()
 
     def _hand_out(
