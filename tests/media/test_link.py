@@ -278,6 +278,19 @@ def test_the_end_is_told_behind_what_came_before(rest: bytes) -> None:
     assert line.told()
 
 
+def test_python_is_told_once_there_is_room_for_it() -> None:
+    line = Line()
+    events = line.rig.engine.events
+    while events.put(Event.TALK, 1):
+        pass
+    assert line.feed(UNUSUAL["mark"]) == UNUSUAL["mark"]
+    assert not line.told()
+    line.feed(b"")
+    assert not line.told(), "nothing was read"
+    line.link.feed(b"")
+    assert line.told()
+
+
 def test_what_python_is_slow_to_take_waits_in_the_network() -> None:
     line = Line(bound=False)
     sent = frame(bytes(range(256)) * 400)

@@ -295,6 +295,8 @@ class Engine:
         """The driver has sent what a link had: one that is to end does so, and is touched no more."""
         state = self.link_state[index]
         if state == LINK_LIVE:
+            if cython.cast(Link, self.link_table[index]).untold:
+                self.c_look(index)
             return
         if state == LINK_ENDING and not cython.cast(Link, self.link_table[index]).c_over_or_idle():
             return

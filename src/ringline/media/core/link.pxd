@@ -43,7 +43,7 @@ cdef class Link:
     cdef unsigned int mask
     cdef int fragmented, posted, unit_open, unit_plain
     cdef public cursor_t signalled, wanted, choked
-    cdef int finished
+    cdef int finished, untold
     cdef readonly cursor_t ended, error
 
     cdef void c_post(self) noexcept nogil

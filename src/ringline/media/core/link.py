@@ -110,6 +110,7 @@ class Link:
         self.choked = 0
         self.blocked = 0
         self.signalled = 0
+        self.untold = 0
         self.wanted = 0
         self.others = 0
         self.frames = 0
@@ -180,12 +181,11 @@ class Link:
         self.c_tell()
 
     def c_tell(self) -> None:
-        """Let Python look, unless it is about to."""
+        """Let Python look, unless it is about to; `untold` if so many events wait that this found no room."""
         if self.signalled:
             return
-        self.signalled = 1
-        if not self.events.c_put(EVENT_LINK, self.index, 0, 0, 0, 0, 0, 0):
-            self.signalled = 0
+        self.untold = 0 if self.events.c_put(EVENT_LINK, self.index, 0, 0, 0, 0, 0, 0) else 1
+        self.signalled = 1 - self.untold
 
     # From the app.
 
@@ -235,7 +235,7 @@ class Link:
         if self.finished and not self.ended and not self.fence and not waits:
             self.ended = 1
             passed = 1
-        if passed:
+        if passed or self.untold:
             self.c_tell()
 
     def c_frame(self) -> int:
