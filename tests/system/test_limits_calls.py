@@ -17,10 +17,17 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 LIMIT = 3
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="session",
+    params=[{"calls.limit": LIMIT}, {"media.ports": "19001-19008"}],
+    ids=["calls.limit", "pairs of ports"],
+)
+async def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
     """A server with few places."""
-    async with Server(tmp_path_factory.mktemp("few"), settings={"calls.limit": LIMIT}) as running:
+    async with Server(tmp_path_factory.mktemp("few"), settings=request.param) as running:
         yield running
 
 

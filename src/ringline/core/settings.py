@@ -80,6 +80,11 @@ class MediaSettings(Section):
             raise ConfigError(f"media.ports {self.ports}: need 1024 <= LOW < HIGH <= 65535")
         return range(low, high + 1)
 
+    def pairs(self) -> int:
+        """How many legs the ports carry: each takes an even one and the next (RFC 3550 §11)."""
+        ports = self.port_range()
+        return sum(port % 2 == 0 and port + 1 in ports for port in ports)
+
 
 class NetSettings(Section):
     """Which addresses ringline may connect to on a user's behalf."""
@@ -227,7 +232,7 @@ class StreamSettings(Section):
 class CallSettings(Section):
     """Calls."""
 
-    limit: int = Field(500, ge=1, description="Legs at once; beyond it new calls are refused with 503.")
+    limit: int = Field(500, ge=1, description="Legs at once, if media.ports are enough; beyond it 503.")
     keep_ended_s: int = Field(600, ge=600, description="Seconds that an ended call stays known.")
 
 

@@ -296,7 +296,8 @@ class Node:
                 ledger=self.notes,
                 timers=LoopTimers(),
             ),
-            limit=settings.calls.limit,
+            # A place for a leg is a pair of ports too: nobody is let in who could not be heard.
+            limit=min(settings.calls.limit, settings.media.pairs()),
         )
         self.runner.on_end = self._forget
         self.inbound = Inbound(

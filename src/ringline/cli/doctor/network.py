@@ -60,10 +60,10 @@ def check_rtp_ports(settings: Settings, proc: Path = PROC) -> Iterator[Finding]:
         )
         return
     taken = {port & ~1 for port in bound_ports("udp", proc) if port in ports}
-    pairs = sum(port % 2 == 0 and port + 1 in ports for port in ports)
+    pairs = media.pairs()
     if pairs < limit:
         yield warn(
-            f"{place} carry {pairs} calls, fewer than calls.limit = {limit}",
+            f"{place} carry {pairs} calls, fewer than calls.limit = {limit}: the next gets a 503",
             f"widen media.ports to {2 * limit} ports, or lower calls.limit",
         )
     elif pairs - len(taken) < limit:
