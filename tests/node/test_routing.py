@@ -12,14 +12,15 @@ from ringline.node.targets import Own, Targets
 pytestmark = pytest.mark.unit
 
 SHOP = Application("1", "ann", webhook_url="http://app")
-OPEN = Phone("desk", "7", "ann", "", "", may_be_called_by_uri=True)
-SHY = Phone("shy", "8", "ann", "", "", may_be_called_by_uri=False)
-OTHERS = Phone("rival", "9", "bob", "", "", may_be_called_by_uri=False)
+OPEN = Phone("desk", "7", "ann", "", "", "unrestricted")
+SHY = Phone("shy", "8", "ann", "", "", "internal")
+SILENT = Phone("silent", "10", "ann", "", "", "disabled")
+OTHERS = Phone("rival", "9", "bob", "", "", "disabled")
 PICTURE = Picture(
     applications={"1": SHOP},
     subdomains={"open": Subdomain("1", from_anyone=True), "closed": Subdomain("1", from_anyone=False)},
-    phones={phone.user: phone for phone in (OPEN, SHY, OTHERS)},
-    phones_by_connection={phone.connection_id: phone for phone in (OPEN, SHY, OTHERS)},
+    phones={phone.user: phone for phone in (OPEN, SHY, SILENT, OTHERS)},
+    phones_by_connection={phone.connection_id: phone for phone in (OPEN, SHY, SILENT, OTHERS)},
     numbers={"+15550001": "1", "+15550007": "7", "+15550099": "gone"},
 )
 HERE = frozenset({"127.0.0.1", "ringline"})
@@ -47,7 +48,7 @@ def test_a_number_of_a_phone() -> None:
     assert routed("+15550007") == ToParty("sip:desk", "ann")
 
 
-@pytest.mark.parametrize("user", ["+15550002", "nobody", "+15550099", "shy", ""])
+@pytest.mark.parametrize("user", ["+15550002", "nobody", "+15550099", "shy", "silent", ""])
 def test_everything_else_is_nowhere(user: str) -> None:
     assert routed(user) == Nowhere()
 
@@ -58,10 +59,11 @@ def test_subdomains_take_any_user_from_whom_they_allow() -> None:
     assert routed("sales", host="closed.sip.example", proven="desk") == ToApplication(SHOP)
 
 
-def test_phones_are_called_by_uri_if_they_allow_it_or_by_their_own_account() -> None:
-    assert routed("desk") == ToParty("sip:desk", "ann")
+def test_phones_are_called_by_uri_by_whom_they_allow() -> None:
+    assert routed("desk") == routed("desk", proven="rival") == ToParty("sip:desk", "ann")
     assert routed("shy", proven="desk") == ToParty("sip:shy", "ann")
     assert routed("shy", proven="rival") == Nowhere()
+    assert routed("silent", proven="desk") == Nowhere()
 
 
 def test_who_claims_to_be_a_phone_of_ours_must_prove_it() -> None:

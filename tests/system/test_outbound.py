@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import telnyx
 
+from ringline.node.directory import UriCalls
 from ringline.testing import Phone, tone, wav
 
 from .conftest import Shop
@@ -60,6 +61,34 @@ async def test_a_registered_phone_is_reached_over_its_registration(shop: Shop, s
     await shop.app.inbox.next("call.answered", call_control_id=call_id)
     await shop.do(shop.client.calls.actions.hangup, call_id)
     await (await second_phone.next_call()).ended()
+
+
+@pytest.mark.parametrize(
+    ("preference", "expected"),
+    [("unrestricted", [200, 200]), ("internal", [404, 200]), ("disabled", [404, 404])],
+)
+async def test_who_may_ring_a_phone_by_its_uri(
+    shop: Shop, phone: Phone, second_phone: Phone, preference: UriCalls, expected: list[int]
+) -> None:
+    desk, colleague, password = f"desk{preference}", f"colleague{preference}", "correct-horse-9"
+    for user in (desk, colleague):
+        await shop.do(
+            shop.client.credential_connections.create,
+            connection_name=user,
+            user_name=user,
+            password=password,
+            sip_uri_calling_preference=preference,
+        )
+    second_phone.user, second_phone.manner = desk, "answer"
+    await second_phone.register(shop.server.sip, password)
+    statuses = []
+    for phone.user in ("stranger", colleague):
+        call = phone.dial(f"sip:{desk}@{shop.server.sip}", auth=(phone.user, password))
+        await call.until(lambda: call.status, "final answer")  # noqa: B023 - awaited within its round
+        statuses.append(call.status)
+        call.hang_up()
+    assert statuses == expected
+    assert len(second_phone.calls) == statuses.count(200)
 
 
 async def test_a_wrong_password_is_refused(shop: Shop, second_phone: Phone) -> None:

@@ -27,6 +27,10 @@ DTMF_TYPES: dict[str, Literal["RFC 2833", "Inband", "SIP INFO"]] = {
 }
 
 
+UriCalls = Literal["disabled", "unrestricted", "internal"]
+"""Whose calls to a phone's SIP URI reach it: nobody's, anybody's, its account's (spec voice-api §6.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subdomain:
     """An application's own SIP domain, and whether strangers may call it."""
@@ -44,7 +48,7 @@ class Phone:
     account_id: str
     ha1_md5: str
     ha1_sha256: str
-    may_be_called_by_uri: bool
+    uri_calls: UriCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def take_picture(conn: sa.Connection) -> Picture:
             row.account_id,
             row.ha1_md5,
             row.ha1_sha256,
-            row.sip_uri_calling_preference != "disabled",
+            row.sip_uri_calling_preference,
         )
         for row in conn.execute(sa.select(credential_connections).where(credential_connections.c.active))
     }

@@ -6,7 +6,7 @@ request URI                      goes to
 number of an application         that application
 number of a credential           the registered phone
 `any@<subdomain>.<our host>`     the subdomain's application (strangers only if it says so)
-user of a credential             the registered phone, if it may be called by URI or an app here calls it
+user of a credential             the registered phone, if it may be called by URI by who calls
 +E.164 from a phone of ours      the trunk
 anything                         `sip.default_application`, when set
 ===============================  =====================================================================
@@ -80,7 +80,7 @@ def route(
         return Nowhere()
     phone = picture.phones.get(called.user)
     caller = picture.phones.get(called.credential_user or "")
-    if phone and (phone.may_be_called_by_uri or (caller and caller.account_id == phone.account_id)):
+    if phone and _may_call(phone, caller):
         return _to_phone(phone)
     if caller and has_trunk and E164.match(called.user):
         return ToParty(number, caller.account_id)
@@ -92,6 +92,16 @@ def route(
 def normal_number(user: str) -> str:
     """A dialled number as +E.164; other text as it is."""
     return user if user.startswith("+") or not E164.match(user) else f"+{user}"
+
+
+def _may_call(phone: Phone, caller: Phone | None) -> bool:
+    match phone.uri_calls:
+        case "unrestricted":
+            return True
+        case "internal":
+            return caller is not None and caller.account_id == phone.account_id
+        case "disabled":
+            return False
 
 
 def _to_phone(phone: Phone) -> ToParty:
