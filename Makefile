@@ -27,6 +27,7 @@ serve: $(READY)
 test: $(READY)
 	@sh scripts/test-tools.sh
 	@sh scripts/run-tests.sh -n 2 -m "unit or conformance"
+	@RINGLINE_PURE=1 sh scripts/run-tests.sh -n 2 -m unit tests/media
 	@sh scripts/run-tests.sh -n 3 --dist loadfile -m "not unit and not conformance"
 
 test-models: $(READY)

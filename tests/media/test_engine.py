@@ -261,6 +261,21 @@ def test_digits_leave_as_telephone_events() -> None:
     assert [r[2] for r in rig.told(Event.DTMF_SENT)] == [77]
 
 
+def test_what_plays_is_heard_between_digits_while_they_pause() -> None:
+    rig = Rig()
+    rig.command(Command.IDLE_SILENCE, 0, 1)
+    rig.run(95)
+    for code, length in ((1, 100), (-1, 500), (2, 100)):
+        rig.command(Command.DTMF, 0, code, length, Method.RFC4733, 9 if code == 2 else 0)
+    rig.run(1200)
+    types = [p.payload_type for _, p in rig.sent[0]]
+    first, second = types.index(101), len(types) - types[::-1].index(101)
+    assert types[first:second] == [101] * 7 + [0] * 25 + [101] * 7
+    resumed = next(p for _, p in rig.sent[0][first:] if p.payload_type == 0)
+    assert resumed.marker, "nothing was sent in the gap behind the digit"
+    assert [r[2] for r in rig.told(Event.DTMF_SENT)] == [9]
+
+
 def test_each_direction_has_its_own_payload_types() -> None:
     """RFC 3264 §5.1: we send with the numbers of the answer, and hear those of our offer."""
     rig = Rig()

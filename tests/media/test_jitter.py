@@ -135,6 +135,21 @@ def test_a_pause_of_the_sender_is_silence_not_loss() -> None:
     assert Take.WAIT in heard[15:35]
 
 
+def test_a_sender_that_stood_still_without_counting_adds_no_delay() -> None:
+    buffer = JitterBuffer()
+    packets = [*steady(50), *[(20 * n + 5001.0, n) for n in range(50, 100)]]
+    heard = list(play(buffer, packets, 360))
+    assert buffer.spread_ns <= 20 * MS
+    assert heard[301:351] == list(range(50, 100)), "each at the tick after it came"
+
+
+def test_a_network_that_stood_still_for_a_moment_is_expected_to_do_so_again() -> None:
+    buffer = JitterBuffer()
+    packets = [(20 * n + (400.0 - 20 * (n - 50) if 50 <= n < 70 else 1.0), n) for n in range(100)]
+    list(play(buffer, packets, 110))
+    assert buffer.spread_ns > 200 * MS
+
+
 def test_a_short_pause_does_not_add_delay() -> None:
     buffer = JitterBuffer()
     packets = [*steady(10), *[(20 * n + 61.0, n) for n in range(10, 30)]]

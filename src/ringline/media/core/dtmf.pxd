@@ -12,7 +12,7 @@ cdef class DigitSender:
     cdef double[::1] frequencies
     cdef Oscillator row, column
     cdef int read, code, elapsed_ms, length_ms, ends
-    cdef readonly int queued
+    cdef readonly int queued, sounding
 
     cdef bint c_push(self, int code, int length_ms) noexcept nogil
     cdef void c_cancel(self) noexcept nogil

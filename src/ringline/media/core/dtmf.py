@@ -69,7 +69,8 @@ class DigitSender:
     """The schedule of a string of digits, one step per 20 ms tick, for either way of sending.
 
     RFC 4733 §2.5.1: an update each tick under the event's one timestamp, then the end three times, then a
-    gap. The caller sends with the timestamp it noted at `FIRST`, and no audio while a digit or gap lasts.
+    gap. The caller sends with the timestamp it noted at `FIRST`, and no audio while a digit or gap lasts:
+    `sounding` says so of the last tick.
     """
 
     def __init__(self, rate: int, *, tick_ms: int = 20, gap_ms: int = 80, volume: int = 10) -> None:
@@ -85,6 +86,7 @@ class DigitSender:
         self.elapsed_ms = 0
         self.length_ms = 0
         self.ends = 0
+        self.sounding = 0
         self.row = Oscillator()
         self.column = Oscillator()
         self.frequencies = array("d", _digit_frequencies())
@@ -114,6 +116,7 @@ class DigitSender:
         digit's gap.
         """
         first = self.c_enter()
+        self.sounding = 1 if self.length_ms > 0 and self.code >= 0 else 0
         if self.length_ms == 0:
             return 0
         flags = 0

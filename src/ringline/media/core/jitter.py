@@ -28,7 +28,7 @@ ARRIVAL = 3
 LENGTH = 4
 FEWEST_NS = 20_000_000
 MOST_NS = 200_000_000
-TEN_SECONDS = 10_000_000_000
+ONE_SECOND = 1_000_000_000
 M32 = 0xFFFFFFFF
 TURN = 1 << 32
 FAR = 1 << 40
@@ -199,7 +199,8 @@ class JitterBuffer:
         """Follow lateness, from which the target comes."""
         transit = now_ns - stamp * self.ns_per_unit
         lateness = transit - self.base_ns
-        if lateness < 0 or lateness > TEN_SECONDS:
+        if lateness < 0 or lateness > ONE_SECOND:
+            # More than a second is no jitter: the sender stood still without counting, or set its clock.
             self.base_ns = transit
             lateness = 0
         else:

@@ -70,7 +70,7 @@ cdef class Leg:
     cdef void c_tone(self, long long now_ns) noexcept nogil
     @cython.locals(number=int)
     cdef void c_end_tone(self, long long now_ns) noexcept nogil
-    @cython.locals(count=int, size=int, spoken=int)
+    @cython.locals(count=int, size=int, spoken=int, digit=int)
     cdef int c_speak(self, unsigned char[::1] data, int at, long long now_ns) noexcept nogil
     cdef int c_should_send(self, int spoken) noexcept nogil
     cdef long long c_interval(self) noexcept nogil

@@ -333,8 +333,12 @@ class Leg:
             self.frames = 0
             self.events.c_offer(EVENT_SECOND, self.index, 0, 0, 0, 0, 0, now_ns)
         size = 0
+        digit = 0
         if self.dialling and self.sender.events.c_busy():
             size = self.c_send_digit(data, at, now_ns)
+            digit = self.sender.events.sounding
+        if digit:
+            self.quiet_frames = 0
         elif self.c_should_send(spoken):
             size = self.sender.c_audio(self.heard, data, at)
             self.quiet_frames = 0

@@ -79,7 +79,8 @@ class Sender:
         """One tick of the digits that wait: the size of the packet at `data[at]` or 0, negative after the
         last.
 
-        Between digits nothing is sent: the far end must not take a gap of silence for audio.
+        In the gap after a digit nothing is sent: the far end must not take it for audio. A pause is the
+        caller's to fill.
         """
         flags = self.events.c_next_event(data, at + 12)
         size = 0
@@ -89,7 +90,8 @@ class Sender:
             self.c_header(data, at, self.event_type, flags & FIRST, self.event_timestamp)
             self.octets += 4
             size = 16
-        self.paused = 1
+        if self.events.sounding:
+            self.paused = 1
         return -size - 1 if flags & DONE else size
 
     def c_header(self, data: MutableSequence[int], at: int, kind: int, marker: int, timestamp: int) -> None:
