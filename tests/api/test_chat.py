@@ -266,6 +266,7 @@ WRONG: list[tuple[dict[str, Any], int, str | None]] = [
     ({"response_format": {"type": "json_object"}, "guided_regex": "a"}, 400, "guided_regex"),
     ({"guided_regex": "("}, 400, "guided_regex"),
     ({"guided_choice": []}, 422, "guided_choice"),
+    ({"guided_choice": ["banana"], "stop": ["a"]}, 400, "stop"),
     ({"guided_json": "{"}, 422, "guided_json"),
     ({"tools": [{"type": "function"}]}, 422, "tools.0.function.function"),
     ({"tool_choice": "required"}, 400, "tool_choice"),

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,36 @@ def test_what_nobody_can_promise_is_refused(guide: Guide, card: ModelCard, field
     with pytest.raises(Unsupported) as refusal:
         plan(replace(ASKED, guide=guide, guide_field=field), card, Ids.seeded(1))
     assert refusal.value.field == field
+
+
+STOPPED = replace(ASKED, sampling=Sampling(stop=("a",)))
+
+
+@pytest.mark.parametrize("card", [PLAIN, NATIVE, VLLM])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"guide": Choice(("banana",))},
+        {"guide": SCHEMA},
+        {"guide": AnyJson()},
+        {"tools": (WEATHER,), "tool_choice": ToolMode.REQUIRED},
+        {"tools": (WEATHER,), "tool_choice": NamedTool("weather")},
+    ],
+)
+def test_stop_does_not_go_with_an_answer_that_must_be_whole(card: ModelCard, change: dict[str, Any]) -> None:
+    with pytest.raises(BadGuide) as refusal:
+        plan(replace(STOPPED, **change), card, Ids.seeded(1))
+    assert (refusal.value.status, refusal.value.param) == (400, "stop")
+
+
+def test_stop_goes_with_tools_that_the_engine_calls_itself() -> None:
+    offered = replace(STOPPED, tools=(WEATHER,))
+    assert plan(offered, NATIVE, Ids.seeded(1)).request == offered
+    with pytest.raises(Unsupported) as refusal:
+        plan(offered, PLAIN, Ids.seeded(1))
+    assert refusal.value.field == "stop"
+    unused = replace(offered, tool_choice=ToolMode.NONE)
+    assert plan(unused, PLAIN, Ids.seeded(1)).request.sampling.stop == ("a",)
 
 
 @pytest.mark.parametrize(

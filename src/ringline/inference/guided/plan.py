@@ -103,10 +103,12 @@ def _texts(guide: Guide | None) -> tuple[str, ...]:
 def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
     """How to put the request to the model.
 
-    Raises `BadGuide` (400) for a guide or tool that is wrong by itself, `Unsupported` for what neither the
-    engine nor a grammar can promise.
+    Raises `BadGuide` (400) for a guide or tool that is wrong by itself, or `stop` beside one; `Unsupported` for
+    what neither the engine nor a grammar can promise.
     """
     checks = _checks(request)
+    if request.sampling.stop:
+        _refuse_stop(request)
     words, guide = _guided(request, card)
     if card.capabilities.tools:
         asked = replace(request, guide=guide)
@@ -121,6 +123,8 @@ def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
         return Plan(asked, lambda: NativeCalls(allowed, words(), ids))
     if GuideKind.GRAMMAR not in card.capabilities.guides:
         raise Unsupported("tools", card.id, "tools")
+    if request.sampling.stop:
+        raise Unsupported("stop", card.id, "stop strings beside tools, whose calls it writes as text")
     shown = replace(request, tools=tools)
     try:
         calls = _calls(tools, request.tool_choice, request.parallel_tool_calls, request.guide)
@@ -153,6 +157,14 @@ def _checks(request: ChatRequest) -> Checks:
     if request.tool_choice is ToolMode.REQUIRED and not checks:
         raise BadGuide("tool_choice", "there are no tools")
     return checks
+
+
+def _refuse_stop(request: ChatRequest) -> None:
+    """An answer that must be whole is not ended before it is: the engine would meet `stop` within it."""
+    if request.guide is not None:
+        raise BadGuide("stop", f"not together with {request.guide_field}, whose answer it would cut short")
+    if request.tool_choice not in (ToolMode.NONE, ToolMode.AUTO):
+        raise BadGuide("stop", "not together with a tool_choice that forces a call, which it would cut short")
 
 
 def _guided(request: ChatRequest, card: ModelCard) -> tuple[Callable[[], Answer], Guide | None]:
