@@ -6,6 +6,7 @@ import pytest
 
 from ringline.calls.commands import (
     Answer,
+    Bridge,
     Hangup,
     RecordPause,
     RecordResume,
@@ -13,6 +14,7 @@ from ringline.calls.commands import (
     RecordStop,
     StreamingStart,
     StreamingStop,
+    TranscriptionStart,
 )
 from ringline.calls.effects import (
     BeginStream,
@@ -32,7 +34,7 @@ from ringline.calls.inputs import (
     StreamFailed,
     StreamUp,
 )
-from ringline.calls.options import RecordOptions, StreamOptions
+from ringline.calls.options import RecordOptions, StreamOptions, TranscriptionOptions
 from ringline.calls.state import Leg, OnAnswer, State
 from ringline.core.errors import ApiError
 from ringline.webhooks.payloads import CallRecordingSaved, StreamingFailed
@@ -79,6 +81,36 @@ def test_a_recording_may_be_saved_after_the_hangup() -> None:
     assert world.events()[-2:] == ["call.hangup", "call.recording.saved"]
     finish(world, leg, recording)
     assert world.events().count("call.recording.saved") == 1
+
+
+def test_a_leg_is_heard_by_four_at_a_time() -> None:
+    world = World()
+    leg = world.answered()
+    first = world.order(leg, RecordStart(options=WAV)).recording_id or ""
+    world.order(leg, TranscriptionStart(options=TranscriptionOptions()))
+    world.order(leg, RecordStart(options=WAV))
+    world.order(leg, RecordStart(options=WAV))
+    before = len(world.effects)
+    for one_more in (RecordStart(options=WAV), StreamingStart(options=STREAM)):
+        with pytest.raises(ApiError) as refused:
+            world.order(leg, one_more)
+        assert refused.value.problems[0].code == "10015"
+    assert len(world.effects) == before
+    world.order(leg, RecordStop(recording_id=first))
+    finish(world, leg, first)
+    world.order(leg, StreamingStart(options=STREAM))
+    assert len(world.done(OpenStream)) == 1
+
+
+def test_a_bridge_that_would_record_too_much_is_refused_whole() -> None:
+    world = World()
+    leg, other = world.answered(), world.answered()
+    for _ in range(4):
+        world.order(leg, RecordStart(options=WAV))
+    with pytest.raises(ApiError, match="4 recordings"):
+        world.order(leg, Bridge(other=other.id, record=WAV))
+    assert leg.peer is None
+    assert len(leg.recordings) == 4
 
 
 def test_pause_and_resume_reach_each_recording_once() -> None:

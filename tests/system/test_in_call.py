@@ -8,6 +8,7 @@ import wave
 import httpx
 import numpy as np
 import pytest
+import telnyx
 
 from ringline.testing import Heard, Phone, tone, wav
 
@@ -112,6 +113,22 @@ async def test_a_pause_leaves_no_gap_and_hangup_saves(shop: Shop, phone: Phone) 
     found = await shop.do(shop.client.recordings.retrieve, saved.payload["recording_id"])
     assert found.data is not None
     assert found.data.duration_millis == pytest.approx(1200, abs=450)
+
+
+async def test_a_fifth_recording_is_refused_and_four_are_kept(shop: Shop, phone: Phone) -> None:
+    call = phone.dial(shop.sip)
+    call_id = await shop.takes(call)
+    actions = shop.client.calls.actions
+    for _ in range(4):
+        await shop.do(actions.start_recording, call_id, format="wav", channels="single")
+    with pytest.raises(telnyx.UnprocessableEntityError, match="10015"):
+        await shop.do(actions.start_recording, call_id, format="wav", channels="single")
+    await shop.do(actions.stop_recording, call_id)
+    for _ in range(4):
+        await shop.app.inbox.next("call.recording.saved")
+    with pytest.raises(telnyx.UnprocessableEntityError, match="No recording"):
+        await shop.do(actions.stop_recording, call_id)
+    await shop.do(actions.start_recording, call_id, format="wav", channels="single")
 
 
 async def test_hold_and_unhold_are_told(shop: Shop, phone: Phone) -> None:

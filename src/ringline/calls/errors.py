@@ -43,6 +43,13 @@ def bad_request(detail: str, pointer: str | None = None) -> ApiError:
     return refusal("10015", "Bad request", detail, pointer)
 
 
+def too_many_listeners(most: int) -> ApiError:
+    """10015: each recording, stream and transcription takes a copy of the leg's audio."""
+    return bad_request(
+        f"A call has at most {most} recordings, media streams and transcriptions at a time; stop one first."
+    )
+
+
 def already_streaming() -> ApiError:
     """90045: one media stream per leg."""
     return refusal("90045", "Media Streaming is used", "This call is streaming already; stop it first.")
@@ -97,6 +104,15 @@ def no_capacity() -> ApiError:
         503,
         Problem("10037", "Service unavailable", "Every call slot is taken; try again shortly."),
         retry_after=1,
+    )
+
+
+def draining() -> ApiError:
+    """10037: this server is about to end and takes no new leg."""
+    return ApiError(
+        503,
+        Problem("10037", "Service unavailable", "This server is stopping; try again shortly."),
+        retry_after=5,
     )
 
 

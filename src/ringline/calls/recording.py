@@ -36,7 +36,10 @@ def resume(leg: Leg, command: RecordResume, _context: Context) -> Done:
 
 
 def require_fit(leg: Leg, options: RecordOptions, pointer: str) -> None:
-    """Raise 90053 for a recording that ends after a silence while the leg is transcribed."""
+    """Raise 90053 for a recording that ends after a silence while the leg is transcribed, 10015 for one too
+    many.
+    """
+    leg.require_listener()
     if options.timeout_s and leg.transcribed:
         raise errors.timed_recording_while_transcribing(pointer)
 

@@ -32,6 +32,9 @@ from ringline.calls.options import (
 )
 from ringline.webhooks.payloads import HangupCause
 
+LISTENERS = 4
+"""How many may hear a leg at once: its recordings, its stream and its transcriptions."""
+
 
 class State(StrEnum):
     """Where a leg stands."""
@@ -305,6 +308,11 @@ class Leg:
         """Raise 90018 when the leg has ended."""
         if not self.alive:
             raise errors.ended()
+
+    def require_listener(self) -> None:
+        """Raise 10015 when no more can hear the leg."""
+        if len(self.recordings) + (self.streaming is not None) + len(self.transcriptions) >= LISTENERS:
+            raise errors.too_many_listeners(LISTENERS)
 
     def require_answered(self, command: str) -> None:
         """Raise 90018 when the leg has ended, 90034 when it is not answered."""

@@ -16,6 +16,7 @@ def start(leg: Leg, command: StreamingStart, context: Context) -> Done:
     leg.require_answered("streaming_start")
     if leg.streaming:
         raise errors.already_streaming()
+    leg.require_listener()
     stream_id = context.ids.uuid()
     return CommandResult(stream_id=stream_id), open_stream(leg, command.options, stream_id)
 

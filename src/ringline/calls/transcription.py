@@ -24,12 +24,16 @@ Done = tuple[CommandResult, list[Effect]]
 
 
 def start(leg: Leg, command: TranscriptionStart, context: Context) -> Done:
-    """Begin to transcribe; raises 90054 while another one runs, 90053 beside a recording with a timeout."""
+    """Begin to transcribe; raises 90054 while another one runs, 90053 beside a recording with a timeout.
+
+    Raises 10015 when no more can hear the leg.
+    """
     leg.require_answered("transcription_start")
     if leg.transcribed:
         raise errors.already_transcribing()
     if _has_timed_recording(leg):
         raise errors.timed_recording_while_transcribing()
+    leg.require_listener()
     context.require_recognizer(command.options)
     return CommandResult(), begin(leg, command.options, context)
 

@@ -73,25 +73,12 @@ class MediaRecorders:
 
     def start(self, leg: Leg, recording: str, options: RecordOptions) -> None:
         """Begin to record."""
-        origin = _origin(leg, recording, options, self._clock)
-        rate = leg.sampling_rate or 8000
-        path = self._spool / f"{recording}.{options.format}"
         try:
-            path.with_suffix(".json").write_bytes(msgspec.json.encode(origin))
-            file = RecordingFile(
-                path,
-                format=options.format,
-                channels=2 if options.channels == "dual" and options.track == "both" else 1,
-                rate=rate,
-                trim=options.trim_silence,
-            )
+            self._running[recording] = self._open(leg, recording, options)
         except (RinglineError, OSError) as error:
             self._log.error("cannot record", recording=recording, error=str(error))
             self._post(leg.id, RecordingFailed(recording))
             return
-        tap = self._plane.record(leg.id, recording, rate=rate)
-        rule = EndRule(max_length_ms=options.max_length_s * 1000, silence_ms=options.timeout_s * 1000)
-        self._running[recording] = _Running(leg.id, origin, options, file, tap, rule)
         if options.play_beep:
             self._plane.tone(leg.id, "beep")
         if self._task is None:
@@ -121,6 +108,29 @@ class MediaRecorders:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._thread.shutdown()
+
+    def _open(self, leg: Leg, recording: str, options: RecordOptions) -> _Running:
+        """Tap and file; raises `RinglineError` or `OSError` and leaves nothing behind."""
+        origin = _origin(leg, recording, options, self._clock)
+        rate = leg.sampling_rate or 8000
+        path = self._spool / f"{recording}.{options.format}"
+        note = path.with_suffix(".json")
+        tap = self._plane.record(leg.id, recording, rate=rate)
+        try:
+            note.write_bytes(msgspec.json.encode(origin))
+            file = RecordingFile(
+                path,
+                format=options.format,
+                channels=2 if options.channels == "dual" and options.track == "both" else 1,
+                rate=rate,
+                trim=options.trim_silence,
+            )
+        except (RinglineError, OSError):
+            tap.close()
+            _discard(note)
+            raise
+        rule = EndRule(max_length_ms=options.max_length_s * 1000, silence_ms=options.timeout_s * 1000)
+        return _Running(leg.id, origin, options, file, tap, rule)
 
     async def _rounds(self) -> None:
         while self._running:
