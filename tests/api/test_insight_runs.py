@@ -114,7 +114,8 @@ async def test_what_cannot_be_asked_for(sdk: telnyx.AsyncTelnyx) -> None:
 async def test_without_a_group_the_summary_is_asked_for(sdk: telnyx.AsyncTelnyx, house: House) -> None:
     run = await asked(sdk, await conversation_of(sdk, "Hello."))
     assert run["insight_group_id"] is None
-    assert await house.store.read(insights.page, house.account_id, limit=9) == ([], 0)
+    (summary,), _total = await house.store.read(insights.page, house.account_id, limit=9)
+    assert (summary.name, summary.insight_type) == ("Summary", "default")
 
 
 async def test_another_accounts_conversation_does_not_exist(

@@ -1,6 +1,7 @@
 """What insights found in conversations (spec ai-api §5.6): runs, their results, and counts of these.
 
-A run is one group asked of one conversation as far as that had got (`version`), at most once each.
+A run is one group, as its templates were, asked of one conversation as far as that had got (`version`). Who
+queues it makes its id of these, so that nothing is asked twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,23 +70,13 @@ _RESULT = tuple(one.name for one in fields(InsightResult))
 
 
 def add(conn: sa.Connection, run: InsightRun) -> bool:
-    """Keep a new run; False when the conversation has one of this group for this version."""
+    """Keep a new run; False when its id is known."""
     return insert_once(conn, insight_runs, {name: getattr(run, name) for name in _RUN})
 
 
 def find(conn: sa.Connection, run_id: str) -> InsightRun | None:
     """One run, whosever it is: for the job that does it."""
     found = _all(conn, sa.select(insight_runs).where(insight_runs.c.id == run_id))
-    return found[0] if found else None
-
-
-def find_version(conn: sa.Connection, conversation_id: str, group_id: str, version: int) -> InsightRun | None:
-    """The run of a group for a version of a conversation."""
-    one = insight_runs.c
-    query = sa.select(insight_runs).where(
-        one.conversation_id == conversation_id, one.group_id == group_id, one.version == version
-    )
-    found = _all(conn, query)
     return found[0] if found else None
 
 

@@ -56,7 +56,7 @@ insight_runs = sa.Table(
     sa.Column("reason", sa.Text),  # why it failed
     sa.Column("job_id", sa.String(36), nullable=False),
     *created_updated(),
-    sa.UniqueConstraint("conversation_id", "group_id", "version"),
+    sa.Index("ix_insight_runs_asked", "conversation_id", "group_id", "version"),
     sa.Index(None, "account_id", "created_at"),
     sa.Index(None, "status"),
 )

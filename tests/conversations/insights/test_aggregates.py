@@ -144,6 +144,16 @@ async def test_of_a_conversation_that_went_on_the_last_run_counts(desk: Desk) ->
     assert await desk.count(("group_by", "score")) == [{"record_count": 1, "score": 2}]
 
 
+async def test_of_a_conversation_that_was_asked_again_the_last_run_counts(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    conversation_id = await desk.conversation()
+    for text, completed in (('{"score":1}', True), ('{"score":2}', True), ('{"score":3}', False)):
+        await desk.run(conversation_id, {"i": text}, completed=completed)
+        clock.advance(1)
+    assert await desk.count(("group_by", "score")) == [{"record_count": 1, "score": 2}]
+
+
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "a", "é", "2", "null"])
 
 

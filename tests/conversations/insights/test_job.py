@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from ringline.conversations.insights.intake import AT_ONCE, NoConversation, NoGroup, NotAsked
 from ringline.store import conversations, insights
-from ringline.store.insight_runs import NO_GROUP, RunStatus
+from ringline.store.insight_runs import NO_GROUP, InsightRun, RunStatus
 from ringline.store.insight_tables import insight_fields, insight_results, insight_runs
 from tests.conversations.insights.bench import ACCOUNT, Bench, life
 from tests.conversations.insights.engine import Engine, serve
@@ -83,6 +84,59 @@ async def test_a_conversation_that_goes_on_has_another_run(bench: Bench) -> None
 
     assert (first.group_id, first.version, second.version) == (group.id, 1, 2)
     assert [one.id for one in await bench.runs(conversation_id)] == [second.id, first.id]
+
+
+async def test_templates_that_changed_are_asked_anew(bench: Bench, engine: Engine) -> None:
+    mood = await bench.insight("mood", instructions="Mood?")
+    group = await bench.group(mood)
+    conversation_id = await bench.conversation("Hello.")
+
+    async def ask() -> InsightRun:
+        asked = await bench.insights.intake.request(ACCOUNT, conversation_id)
+        return await bench.ended(asked.id)
+
+    async def revise(**members: Any) -> None:
+        await bench.store.tx(insights.revise, ACCOUNT, mood.id, lambda one: replace(one, **members))
+
+    first = await ask()
+    score = await bench.insight("score", SCORE)
+    await bench.store.tx(insights.assign, ACCOUNT, group.id, score.id, now=bench.clock.utc())
+    wider = await ask()
+    await revise(instructions="Temper?")
+    reworded = await ask()
+    await revise(json_schema=SCORE)
+    shaped = await ask()
+    await bench.store.tx(insights.unassign, ACCOUNT, group.id, score.id)
+    narrower = await ask()
+
+    runs = [first, wider, reworded, shaped, narrower]
+    assert [[one.result for one in run.results] for run in runs] == [
+        ["found: Mood?"],
+        ["found: Mood?", '{"score":4}'],
+        ["found: Temper?", '{"score":4}'],
+        ['{"score":4}', '{"score":4}'],
+        ['{"score":4}'],
+    ]
+    assert [one.id for one in await bench.runs(conversation_id)] == [run.id for run in reversed(runs)]
+    assert {run.version for run in runs} == {1}
+    questions = len(engine.asked)
+
+    await revise(name="Mood of the caller", webhook="https://mood.example/")
+
+    assert (await ask()).id == narrower.id
+    assert len(engine.asked) == questions
+    assert await bench.insights.intake.look(NOW) == 0
+
+
+async def test_a_summary_in_other_words_is_another_summary(bench: Bench) -> None:
+    conversation_id = await bench.conversation("Hello.")
+    first = await bench.ended((await bench.insights.intake.request(ACCOUNT, conversation_id)).id)
+    summary = first.results[0].insight_id
+    await bench.store.tx(
+        insights.revise, ACCOUNT, summary, lambda one: replace(one, instructions="In verse.")
+    )
+    second = await bench.ended((await bench.insights.intake.request(ACCOUNT, conversation_id)).id)
+    assert [one.result for one in second.results] == ["found: In verse."]
 
 
 async def test_idle_conversations_are_queued_once(bench: Bench) -> None:

@@ -197,7 +197,7 @@ async def list_runs(ctx: Ctx, conversation_id: UUID, page: PageQuery) -> Listing
 async def generate_insights(
     ctx: Ctx, conversation_id: UUID, body: RunRequest = RunRequest()
 ) -> Data[RunView]:
-    """Generate insights of a conversation as it is now: once, and again where that failed.
+    """Generate insights of a conversation as it and they are now: once, and again where that failed.
 
     An operation of ringline's own: they are also generated when a conversation goes idle, or its call ends.
     """

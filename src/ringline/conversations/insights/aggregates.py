@@ -102,7 +102,8 @@ def parse(items: Iterable[tuple[str, str]]) -> Aggregation:
 def count(conn: sa.Connection, account_id: str, aggregation: Aggregation) -> list[dict[str, Any]]:
     """Rows of `record_count` and what they were counted by, largest first.
 
-    Of a conversation that went on after its insights were generated, the last ones count.
+    Of a conversation that went on after its insights were generated, or whose templates changed, the last
+    count.
     """
     result, run = insight_results.c, insight_runs.c
     tables: sa.FromClause = insight_results.join(insight_runs, run.id == result.run_id)
@@ -115,7 +116,10 @@ def count(conn: sa.Connection, account_id: str, aggregation: Aggregation) -> lis
     superseded = sa.exists().where(
         later.c.conversation_id == run.conversation_id,
         later.c.group_id == run.group_id,
-        later.c.version > run.version,
+        sa.or_(
+            later.c.version > run.version,
+            sa.and_(later.c.version == run.version, later.c.created_at > run.created_at),
+        ),
         later.c.status == RunStatus.COMPLETED,
     )
     number = sa.func.count()

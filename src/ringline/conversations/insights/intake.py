@@ -1,9 +1,10 @@
-"""Decides what is asked of a conversation and queues it, once for each state that it reaches."""
+"""Decides what is asked of a conversation and queues it, once for each state of it and of the templates."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import sqlalchemy as sa
 
 from ringline.core.clock import Clock
@@ -55,7 +56,10 @@ class Intake:
         self._default_group = default_group
 
     async def request(self, account_id: str, conversation_id: str, group_id: str | None = None) -> InsightRun:
-        """Generate a group's insights of a conversation as it is now; the run that does, or has done, so.
+        """Generate a group's insights, as they are now, of a conversation as it is now.
+
+        Returns the run that does, or has done, so: another one once more was said, an insight was assigned or
+        taken away, or the instructions or schema of one have changed.
 
         Without a group it is the one that the conversation's metadata names, else the account's default
         group, else a summary alone. A run that has failed begins anew. Raises `NotAsked`.
@@ -93,9 +97,11 @@ class Intake:
             group = insights.find_group(conn, account_id, group_id)
             if group is None:
                 raise NoGroup("The insight group could not be found.")
-        if group is not None and not group.insights:
+        if group is None:
+            group = _summary(conn, account_id, self._clock.utc())
+        if not group.insights:
             raise NotAsked(f"The insight group {group.name} has no insights.")
-        return self._queue(conn, conversation, group.id if group else NO_GROUP, "request", job_id)
+        return self._queue(conn, conversation, group, "request", job_id)
 
     def _after_call(self, conn: sa.Connection, account_id: str, call_control_id: str, job_id: str) -> None:
         conversation = conversations.find_by_call(conn, account_id, call_control_id)
@@ -113,7 +119,7 @@ class Intake:
             return
         group = self._group_of(conn, conversation)
         if group is not None and group.insights:
-            self._queue(conn, conversation, group.id, cause, job_id)
+            self._queue(conn, conversation, group, cause, job_id)
         else:
             conversations.mark_seen(conn, conversation.id, conversation.message_count)
 
@@ -124,14 +130,14 @@ class Intake:
         return insights.group_named(conn, conversation.account_id, self._default_group)
 
     def _queue(
-        self, conn: sa.Connection, conversation: Conversation, group_id: str, cause: Cause, job_id: str
+        self, conn: sa.Connection, conversation: Conversation, group: InsightGroup, cause: Cause, job_id: str
     ) -> InsightRun:
         now, version = self._clock.utc(), conversation.message_count
         run = InsightRun(
-            id=str(uuid.uuid5(_RUNS, f"{conversation.id}/{group_id}/{version}")),
+            id=str(uuid.uuid5(_RUNS, f"{conversation.id}/{group.id}/{version}/{_asked(group)}")),
             account_id=conversation.account_id,
             conversation_id=conversation.id,
-            group_id=group_id,
+            group_id=group.id,
             version=version,
             cause=cause,
             job_id=job_id,
@@ -140,7 +146,6 @@ class Intake:
         )
         begun = insight_runs.add(conn, run)
         if not begun:
-            run = insight_runs.find_version(conn, conversation.id, group_id, version) or run
             begun = cause == "request" and insight_runs.retry(conn, run.id, job_id=job_id, now=now)
         if begun:
             self._jobs.queue(conn, job_id, KIND, run.id, account_id=conversation.account_id)
@@ -152,9 +157,13 @@ def group_of_run(conn: sa.Connection, run: InsightRun, now: datetime) -> Insight
     """The group that a run asks, the default insight alone where it has none; None when it was deleted."""
     if run.group_id != NO_GROUP:
         return insights.find_group(conn, run.account_id, run.group_id)
+    return _summary(conn, run.account_id, now)
+
+
+def _summary(conn: sa.Connection, account_id: str, now: datetime) -> InsightGroup:
     summary = Insight(
-        id=str(uuid.uuid5(_SUMMARIES, run.account_id)),
-        account_id=run.account_id,
+        id=str(uuid.uuid5(_SUMMARIES, account_id)),
+        account_id=account_id,
         name=SUMMARY_NAME,
         instructions=SUMMARY,
         insight_type="default",
@@ -163,9 +172,15 @@ def group_of_run(conn: sa.Connection, run: InsightRun, now: datetime) -> Insight
     )
     return InsightGroup(
         id=NO_GROUP,
-        account_id=run.account_id,
+        account_id=account_id,
         name="",
         created_at=now,
         updated_at=now,
         insights=(insights.ensure(conn, summary),),
     )
+
+
+def _asked(group: InsightGroup) -> str:
+    """What of the templates makes the results what they are."""
+    templates = [(one.id, one.instructions, one.json_schema) for one in group.insights]
+    return msgspec.json.encode(templates, order="deterministic").decode()
