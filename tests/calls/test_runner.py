@@ -331,6 +331,23 @@ async def test_the_limit_is_exact() -> None:
     runner.reserve()
 
 
+async def test_a_runner_that_drains_makes_no_leg_and_obeys_those_it_has() -> None:
+    runner, doors, _ = make()
+    await runner.begin(leg())
+    runner.post("v3:a", Answered("PCMU", 8000))
+    runner.drain()
+    with pytest.raises(ApiError, match="10037"):
+        runner.reserve()
+    with pytest.raises(ApiError, match="10037"):
+        await runner.command("v3:a", Transfer(target=DialTarget("sip:b@127.0.0.1", "+1")))
+    await runner.command("v3:a", SendDtmf(digits="5"))
+    await settle()
+    assert [one for one in doors.passed if one.startswith(("place", "digits"))] == [
+        "place sip:far@end",
+        "digits 5",
+    ]
+
+
 async def test_commands_stand_on_the_timeline_under_the_names_of_the_api() -> None:
     runner, doors, _ = make()
     await runner.begin(leg(), Dial(connection_id="1", targets=()))

@@ -1,6 +1,7 @@
 """A server that is killed: no event is lost, no recording on disk is lost, no app waits for ever."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,15 +93,27 @@ async def test_one_sigterm_lets_calls_end_by_themselves(tmp_path: Path) -> None:
             client.call_control_applications.create, application_name="t", webhook_event_url=app.hook
         )
         assert application.data is not None
-        await asyncio.to_thread(
+        dialled = await asyncio.to_thread(
             client.calls.dial, connection_id=str(application.data.id), from_="+15550001", to=phone.uri
         )
+        assert dialled.data is not None
         call = await phone.next_call()
         await app.inbox.next("call.answered")
         draining = asyncio.create_task(server.drain())
         refused = phone.dial(f"sip:+15559999@{server.sip}")
         await refused.ended()
         assert refused.status in (404, 503)
+        for make_a_leg in (
+            partial(
+                client.calls.dial, connection_id=str(application.data.id), from_="+15550001", to=phone.uri
+            ),
+            partial(client.calls.actions.transfer, str(dialled.data.call_control_id), to=phone.uri),
+        ):
+            with pytest.raises(telnyx.InternalServerError, match="10037") as stopping:
+                await asyncio.to_thread(make_a_leg)
+            assert stopping.value.response.status_code == 503
+            assert stopping.value.response.headers["retry-after"] == "5"
+        assert len(phone.calls) == 2
         assert not call.over
         call.hang_up()
         assert await draining == 0

@@ -116,6 +116,7 @@ class Runner:
         self._limit = limit
         self._desks: dict[str, Desk] = {}
         self._alive = 0
+        self._draining = False
         self._log = log.get("calls")
         self._idle = asyncio.Event()
         self._idle.set()
@@ -136,7 +137,9 @@ class Runner:
         return desk.leg if desk else None
 
     def reserve(self, count: int = 1) -> None:
-        """Raise 10037 when `count` more legs would be over the limit."""
+        """Raise 10037 when `count` more legs would be over the limit, and always after `drain`."""
+        if self._draining:
+            raise errors.draining()
         if self.alive + count > self._limit:
             raise errors.no_capacity()
 
@@ -163,6 +166,10 @@ class Runner:
     def post(self, call: str, what: Input | AnyBody) -> None:
         """Give a leg an input, or something for its timeline; unknown legs have ended, and nobody minds."""
         self._post(call, what, wanted=False)
+
+    def drain(self) -> None:
+        """Reserve no more legs; those that stand go on."""
+        self._draining = True
 
     async def idle(self) -> None:
         """Wait until no leg is left."""

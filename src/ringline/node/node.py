@@ -152,6 +152,7 @@ class Node:
         """Take no new calls, let those that stand end for so long, then end them, and close everything."""
         self._ready = False
         self.endpoint.drain()
+        self.runner.drain()
         draining = asyncio.ensure_future(self.runner.idle())
         hurried = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait((draining, hurried), timeout=drain_secs, return_when=asyncio.FIRST_COMPLETED)
