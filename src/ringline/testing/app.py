@@ -12,12 +12,16 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from ringline.core.errors import RinglineError
+from ringline.testing.verify import Verify, verifier
 
 WAIT_S = 10.0
 
 
 class InboxError(RinglineError):
-    """An event that was waited for did not come; the message lists those that did."""
+    """An event that was waited for did not come; the message lists those that did.
+
+    Or a request came that is none of the server's.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Received:
     headers: dict[str, str]
     event: dict[str, Any]
     path: str
+
+    @property
+    def signed(self) -> str:
+        """What the signature is of: the body, or by GET the query."""
+        return self.body.decode(errors="replace") or self.path.partition("?")[2]
 
     @property
     def type(self) -> str:
@@ -54,17 +63,18 @@ class Received:
 class Inbox:
     """Webhooks in the order in which they came.
 
-    `verify(body, headers)` may check each one, with the SDK's `unwrap`; what it raises fails the next `next`.
+    `verify` checks each one, in an `App` with the server's key by the SDK's own `unwrap`. A request that it
+    raises for is answered 403 and not received; whoever waits for an event is told of it.
     """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.verify: Callable[[str, dict[str, str]], object] | None = None
+        self.verify: Verify | None = None
         self.status: Callable[[Received], int] = lambda _received: 200
         """What to answer to a request."""
         self._taken: set[int] = set()
         self._changed = asyncio.Condition()
-        self._problem: Exception | None = None
+        self._refused = ""
 
     @property
     def types(self) -> list[str]:
@@ -75,8 +85,7 @@ class Inbox:
         """The first event of this type not yet taken whose payload has these members."""
 
         def find() -> Received | None:
-            if self._problem:
-                raise self._problem
+            self._say_refused()
             for number, one in enumerate(self.received):
                 if (
                     number not in self._taken
@@ -106,22 +115,40 @@ class Inbox:
 
     async def until(self, holds: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
         """Wait until `holds()`, looking again with each event."""
+
+        def look() -> bool:
+            self._say_refused()
+            return holds()
+
         try:
             async with asyncio.timeout(wait_s), self._changed:
-                await self._changed.wait_for(holds)
+                await self._changed.wait_for(look)
         except TimeoutError as error:
             raise InboxError(f"no {what} within {wait_s:g} s; came: {self.types}") from error
 
-    async def take(self, received: Received) -> None:
-        """Put one in."""
-        if self.verify:
-            try:
-                self.verify(received.body.decode(), received.headers)
-            except Exception as problem:  # the edge to whatever verifies: shown to whoever waits
-                self._problem = problem
+    async def take(self, received: Received) -> int:
+        """Put one in, unless it is refused; returns the HTTP status to answer."""
+        problem = self._check(received)
         async with self._changed:
-            self.received.append(received)
+            if problem is None:
+                self.received.append(received)
+            else:
+                self._refused = f"a request to {received.path} was refused: {problem}"
             self._changed.notify_all()
+        return self.status(received) if problem is None else 403
+
+    def _check(self, received: Received) -> Exception | None:
+        if self.verify is None:
+            return None
+        try:
+            self.verify(received.signed, received.headers)
+        except Exception as problem:  # the edge to whatever verifies: shown to whoever waits
+            return problem
+        return None
+
+    def _say_refused(self) -> None:
+        if self._refused:
+            raise InboxError(self._refused)
 
 
 @dataclass(slots=True)
@@ -180,10 +207,15 @@ OnFrame = Callable[[StreamSocket, dict[str, Any]], Awaitable[None]]
 
 
 class App:
-    """`async with App() as app:` listens on loopback: `/hook`, `/files/NAME`, `/stream`."""
+    """`async with App(await server.public_key()) as app:` listens: `/hook`, `/files/NAME`, `/stream`.
 
-    def __init__(self) -> None:
+    Only webhooks that are signed with that key reach the inbox; without a key, all do.
+    """
+
+    def __init__(self, public_key: str = "") -> None:
         self.inbox = Inbox()
+        if public_key:
+            self.inbox.verify = verifier(public_key)
         self.streams: list[StreamSocket] = []
         self.on_frame: OnFrame | None = None
         """Called with each frame of a stream: an echo, a bot."""
@@ -242,11 +274,13 @@ class App:
 
     async def _hook(self, request: web.Request) -> web.Response:
         body = await request.read()
-        event = json.loads(body) if body else {"data": dict(request.query)}
+        try:
+            event = json.loads(body) if body else {"data": dict(request.query)}
+        except ValueError as error:
+            return web.Response(status=400, text=f"the body is no JSON: {error}")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        received = Received(body, headers, event, request.path_qs)
-        await self.inbox.take(received)
-        return web.Response(status=self.inbox.status(received))
+        received = Received(body, headers, event, request.raw_path)
+        return web.Response(status=await self.inbox.take(received))
 
     async def _file(self, request: web.Request) -> web.Response:
         found = self._files.get(request.match_info["name"])

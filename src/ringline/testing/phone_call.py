@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0
 """How long a phone waits for what should happen, unless told otherwise."""
+
+Sound = NDArray[np.int16] | Path | str
+"""Samples, or the path of a file."""
 
 
 class PhoneError(RinglineError):
@@ -120,10 +124,17 @@ class PhoneCall:
         else:
             self.phone.plane.send_dtmf(self.handle, digits, duration_ms, method)
 
-    async def play(self, samples: NDArray[np.int16], rate: int = 8000) -> None:
-        """Say something (mono int16); returns when it is all on its way."""
+    async def play(self, sound: Sound, rate: int = 8000) -> None:
+        """Say something; returns when it is all on its way.
+
+        `sound` is mono int16 at `rate`, or a WAV or MP3 file, which knows its own rate. Raises
+        `ringline.media.files.UnreadableAudio` and OSError for a file.
+        """
         import soxr  # noqa: PLC0415 - only phones that speak need it
 
+        samples, rate = (
+            (sound, rate) if isinstance(sound, np.ndarray) else await asyncio.to_thread(_read, Path(sound))
+        )
         feed = self.phone.plane.play(self.handle, f"say-{self._playing}")
         self._playing += 1
         wanted = samples if feed.rate == rate else soxr.resample(samples, rate, feed.rate)
@@ -140,9 +151,9 @@ class PhoneCall:
         await self.play(samples, RATE)
         return samples
 
-    def say(self, samples: NDArray[np.int16], rate: int = 8000) -> None:
+    def say(self, sound: Sound, rate: int = 8000) -> None:
         """Like `play`, in the background."""
-        task = asyncio.create_task(self.play(samples, rate))
+        task = asyncio.create_task(self.play(sound, rate))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -315,3 +326,10 @@ class PhoneCall:
     async def _wake(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+def _read(file: Path) -> tuple[NDArray[np.int16], int]:
+    from ringline.media import files  # noqa: PLC0415 - FFmpeg is slow to load and seldom needed here
+
+    rate = files.probe(file).rate
+    return files.decode(file, rate=rate), rate

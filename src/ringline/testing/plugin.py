@@ -28,9 +28,13 @@ async def ringline_server(tmp_path: Path) -> AsyncIterator[Server]:
 
 
 @pytest_asyncio.fixture
-async def ringline_app() -> AsyncIterator[App]:
-    """The customer's app: webhook inbox, files, stream socket."""
-    async with App() as app:
+async def ringline_app(ringline_server: Server) -> AsyncIterator[App]:
+    """The customer's app: webhook inbox, files, stream socket.
+
+    The inbox holds what `ringline_server` has signed, as the SDK's `webhooks.unwrap` finds it; any other
+    request fails the test at its next `inbox.next`.
+    """
+    async with App(await ringline_server.public_key()) as app:
         yield app
 
 

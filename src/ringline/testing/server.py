@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import aiohttp
 
 from ringline.core.errors import RinglineError
 
@@ -48,6 +50,17 @@ class Server:
     def log(self) -> str:
         """What it has written to standard error, all its lives together."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    async def public_key(self) -> str:
+        """What its webhooks are verified with, base64; raises `ServerError`."""
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        try:
+            async with aiohttp.ClientSession(raise_for_status=True, headers=headers) as http:
+                answer = await http.get(f"{self.url}/public_key")
+                found: dict[str, Any] = await answer.json()
+        except aiohttp.ClientError as error:
+            raise ServerError(f"the server does not tell its public key: {error}") from error
+        return str(found["data"]["public"])
 
     async def __aenter__(self) -> Self:
         """Start it."""
