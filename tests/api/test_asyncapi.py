@@ -1,20 +1,61 @@
 """The description of events and frames says what is really sent."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ringline.api.asyncapi import describe
-from ringline.webhooks.payloads import EVENTS
+import ringline
+from ringline.api.asyncapi import OF_CALLS, WEBHOOKS, describe
+from ringline.webhooks import payloads
 
 pytestmark = pytest.mark.unit
+
+SOURCES = Path(ringline.__file__).parent
+SAMPLES = {"cli/doctor/apps.py"}
+"""Make an event that is posted to an app by hand."""
+
+
+def made() -> Iterator[str]:
+    """Names of the payloads that some module of the server makes."""
+    for file in SOURCES.rglob("*.py"):
+        tree = ast.parse(file.read_text("utf-8"))
+        if str(file.relative_to(SOURCES)) in SAMPLES:
+            continue
+        modules, names = set(), set()
+        for node in ast.walk(tree):
+            match node:
+                case ast.ImportFrom(module="ringline.webhooks"):
+                    modules |= {one.asname or one.name for one in node.names if one.name == "payloads"}
+                case ast.ImportFrom(module="ringline.webhooks.payloads"):
+                    names |= {one.asname or one.name for one in node.names}
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)) if module in modules:
+                    yield name
+                case ast.Call(func=ast.Name(id=name)) if name in names:
+                    yield name
+
+
+def test_the_events_described_are_those_that_the_server_makes() -> None:
+    kinds = {kind.__name__ for kind in payloads.EVENTS.values()}
+    assert {kind.__name__ for kind in OF_CALLS} == kinds & set(made())
+
+
+def test_nothing_is_described_that_is_not_there_yet() -> None:
+    messages = describe()["components"]["messages"]
+    assert not [
+        name for name in messages if re.search(r"fork|siprec|refer|queue|machine|deepfake|cost", name)
+    ]
 
 
 def test_every_event_and_frame_is_described_once() -> None:
     document = describe()
     messages = document["components"]["messages"]
-    assert set(EVENTS) <= set(messages)
+    assert set(WEBHOOKS) <= set(messages)
     assert {"stream.start", "stream.media", "stream.mark", "app.media", "app.clear"} <= set(messages)
     hangup = messages["call.hangup"]["payload"]["properties"]["data"]["properties"]
     assert hangup["event_type"] == {"const": "call.hangup"}

@@ -140,7 +140,10 @@ async def test_the_documentation_stands_by_itself(stranger: httpx.AsyncClient) -
     assert answer.headers["content-type"].startswith("text/html")
     assert reader.stack == []
     assert reader.details > 60
-    assert {link for link in reader.links if not link.startswith("#")} == {"/openapi.json"}
+    assert {link for link in reader.links if not link.startswith("#")} == {
+        "/openapi.json",
+        "/asyncapi.json",
+    }
     assert {link[1:] for link in reader.links if link.startswith("#")} <= reader.ids
     assert "curl -X POST" in answer.text
 

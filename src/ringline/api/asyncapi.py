@@ -1,6 +1,7 @@
 """What this server sends by itself, as an AsyncAPI 3.0 description: webhooks and media streams.
 
-Made from the very types that are sent, so that it cannot say anything else.
+Made from the very types that are sent, so that it cannot say anything else of them. Payloads that are specified
+but that no part of this server makes are left out: a test compares `OF_CALLS` with those that the sources make.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,35 @@ import msgspec
 import ringline
 from ringline.conversations.insights.events import Completed, CompletedOfCall
 from ringline.streams.wire import APP_SHAPES, SERVER_SHAPES
-from ringline.webhooks.payloads import EVENTS
+from ringline.webhooks import payloads as p
+from ringline.webhooks.payload import Payload
 
-WEBHOOKS: dict[str, type] = {**EVENTS, CompletedOfCall.event_type: CompletedOfCall}
+OF_CALLS: tuple[type[Payload], ...] = (
+    p.CallInitiated,
+    p.CallAnswered,
+    p.CallBridged,
+    p.CallHangup,
+    p.CallHold,
+    p.CallUnhold,
+    p.CallDtmfReceived,
+    p.CallGatherEnded,
+    p.CallPlaybackStarted,
+    p.CallPlaybackEnded,
+    p.CallSpeakStarted,
+    p.CallSpeakEnded,
+    p.CallRecordingSaved,
+    p.CallRecordingError,
+    p.CallTranscription,
+    p.StreamingStarted,
+    p.StreamingStopped,
+    p.StreamingFailed,
+)
+"""What legs tell their apps."""
+
+WEBHOOKS: dict[str, type] = {
+    **{kind.event_type: kind for kind in OF_CALLS},
+    CompletedOfCall.event_type: CompletedOfCall,
+}
 """Every payload that apps of calls are sent, by its event type."""
 
 REF = "#/components/schemas/{name}"

@@ -38,7 +38,8 @@ def render(description: Json, base: str) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])} "
-        f'The same as data: <a href="/openapi.json">openapi.json</a>.</p><nav>{links}</nav>{sections}</html>'
+        f'The same as data: <a href="/openapi.json">openapi.json</a>; webhooks and '
+        f'media streams: <a href="/asyncapi.json">asyncapi.json</a>.</p><nav>{links}</nav>{sections}</html>'
     )
 
 
