@@ -13,6 +13,7 @@ from ringline.sip.offeranswer import (
     NoCommonCodec,
     OfferAnswerError,
     Selected,
+    answerable,
     offered_codecs,
 )
 from ringline.sip.sdp import Direction, MediaDescription, SdpError
@@ -249,6 +250,39 @@ def test_direction(theirs: str, wanted: str | None, ours: str) -> None:
 def test_the_zero_address_is_a_hold(said: str, ours: str) -> None:
     media, selected = answer(offer("m=audio 1 RTP/AVP 0", f"a={said}", address="0.0.0.0"))
     assert media.direction == selected.direction == ours
+
+
+NOWHERE = ["phone.example.com", "2001:db8::1", "::", "256.1.1.1", "", "\udcff"]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_media_to_no_ipv4_address_is_refused_and_the_session_stays(address: str) -> None:
+    theirs = offer("m=audio 1 RTP/AVP 0", address="192.0.2.1")
+    lost = theirs.replace(
+        b"c=IN IP4 192.0.2.1", f"c=IN IP4 {address or '/'}".encode(errors="surrogateescape")
+    )
+    assert answerable(theirs, ["PCMU"])
+    assert not answerable(lost, ["PCMU"])
+    side = Negotiation(1)
+    _, before = side.answer(theirs, ["PCMU"], *HERE)
+    with pytest.raises(NoCommonCodec, match="IPv4"):
+        side.answer(lost, ["PCMU"], *HERE)
+    assert side.selected == before
+    side.reoffer()
+    with pytest.raises(NoCommonCodec):
+        side.accepted(lost)
+
+
+def test_a_section_that_can_be_reached_is_taken_before_one_that_cannot() -> None:
+    both = offer("m=audio 1 RTP/AVP 0", "c=IN IP6 2001:db8::1", "m=audio 3 RTP/AVP 0")
+    assert answerable(both, ["PCMU"])
+    _, selected = answer(both)
+    assert (selected.remote_address, selected.remote_port) == ("192.0.2.1", 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no", offer("m=audio 1 RTP/SAVP 0"), offer("m=audio 1 RTP/AVP 18")])
+def test_what_is_not_answerable(data: bytes) -> None:
+    assert not answerable(data, ["PCMU"])
 
 
 def test_they_hold_and_come_back() -> None:

@@ -148,6 +148,48 @@ async def test_a_call_hung_up_before_its_ack_ends_with_bye(shop: Shop) -> None:
     assert "could not be handled" not in shop.server.log
 
 
+UNREACHABLE = (b"IN IP4 phone.example.com", b"IN IP6 2001:db8::1")
+
+
+@pytest.mark.parametrize("where", UNREACHABLE)
+async def test_media_that_cannot_be_sent_is_refused_before_anything_rings(shop: Shop, where: bytes) -> None:
+    body = rawsip.offer().replace(b"IN IP4 127.0.0.1\r\nt=", where + b"\r\nt=")
+    async with rawsip.udp(shop.server.sip) as wire:
+        wire.send(rawsip.request("INVITE", shop.sip, call_id=where.hex(), body=body, contact=wire.port))
+        assert rawsip.status_of(await wire.answer(where.hex(), 180)) == 488
+    assert shop.app.inbox.types == []
+
+
+@pytest.mark.parametrize("where", UNREACHABLE)
+async def test_a_call_whose_media_would_move_out_of_reach_stays_where_it_is(shop: Shop, where: bytes) -> None:
+    name = "moves" + where.hex()
+    async with rawsip.udp(shop.server.sip) as wire:
+        wire.send(rawsip.request("INVITE", shop.sip, call_id=name, body=rawsip.offer(), contact=wire.port))
+        call_id = (await shop.app.inbox.next("call.initiated")).payload["call_control_id"]
+        await shop.do(shop.client.calls.actions.answer, call_id)
+        tag = rawsip.header(await wire.answer(name), "To").partition("tag=")[2]
+
+        def ask(method: str, cseq: int, body: bytes = b"") -> None:
+            wire.send(
+                rawsip.request(
+                    method, shop.sip, call_id=name, to_tag=tag, cseq=cseq, body=body, contact=wire.port
+                )
+            )
+
+        ask("ACK", 1)
+        for cseq, status in ((2, 488), (3, 200)):
+            body = rawsip.offer()
+            moved = body.replace(b"IN IP4 127.0.0.1\r\nt=", where + b"\r\nt=")
+            ask("INVITE", cseq, moved if status == 488 else body)
+            final = await wire.answer(name, method=f"{cseq} INVITE")
+            assert rawsip.status_of(final) == status
+            ask("ACK", cseq)
+        await shop.do(shop.client.calls.actions.hangup, call_id)
+        hangup = await shop.app.inbox.next("call.hangup")
+        assert hangup.payload["hangup_cause"] == "normal_clearing"
+    assert "could not be handled" not in shop.server.log
+
+
 async def test_rtp_of_strangers_is_not_heard(shop: Shop) -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,

@@ -25,10 +25,10 @@ from ringline.node.routing import (
     route,
 )
 from ringline.sip import events as sip
-from ringline.sip.offeranswer import offered_codecs
+from ringline.sip.offeranswer import answerable, offered_codecs
 from ringline.sip.sdp import SdpError
 
-CORE_CODECS = frozenset(("PCMU", "PCMA", "G722", "L16"))
+CORE_CODECS = ("PCMU", "PCMA", "G722", "L16")
 RETRY_AFTER_S = 2
 
 
@@ -67,7 +67,7 @@ class Inbound:
             return sip.Challenge(self._realm)
         if isinstance(destination, Nowhere):
             return sip.Refuse(404)
-        if call.sdp and not self._speaks(call.sdp):
+        if call.sdp and not answerable(call.sdp, CORE_CODECS):
             return sip.Refuse(488)
         return self._no_room(destination) or sip.Accept()
 
@@ -139,9 +139,6 @@ class Inbound:
             default_application=self._default_application,
             has_trunk=self._has_trunk,
         )
-
-    def _speaks(self, sdp: bytes) -> bool:
-        return any(name in CORE_CODECS for name in _codecs(sdp))
 
     def _is_full(self, application: Application) -> bool:
         limit = application.channel_limit_in

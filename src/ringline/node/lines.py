@@ -322,14 +322,14 @@ class SipLines:
         try:
             line.answer, selected = line.negotiation.answer(line.offer, line.codecs, *self._where(line))
             self._settle(line, selected)
-        except (SdpError, ValueError):  # ValueError: an address that is no number
+        except SdpError:
             return False
         return True
 
     def _take_answer(self, line: Line, sdp: bytes) -> bool:
         try:
             self._settle(line, line.negotiation.accepted(sdp))
-        except (SdpError, OfferAnswerError, ValueError):
+        except (SdpError, OfferAnswerError):
             return line.selected is not None and not sdp
         return True
 

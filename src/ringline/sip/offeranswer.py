@@ -5,11 +5,13 @@ telephone-event), so that nobody changes codec mid-stream. An offer's payload ty
 §6.1) and never given to another codec within the session (§8.3.2).
 
 Encrypted media is not negotiated here: an offer of RTP/SAVP alone is refused, `a=crypto` beside RTP/AVP
-ignored.
+ignored. Nor is media to any place that is not an IPv4 address: RTP sockets are of that family, and a name
+(RFC 8866 §5.7 allows one) would have to be looked up in the middle of an answer.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
 from ringline.core.errors import RinglineError
@@ -31,6 +33,7 @@ __all__ = [
     "NoCommonCodec",
     "OfferAnswerError",
     "Selected",
+    "answerable",
     "offered_codecs",
 ]
 
@@ -73,7 +76,7 @@ class Selected:
     `payload_type` and `dtmf_payload_type` (RFC 4733; None: none agreed) are what to send; the `receive_…`
     ones are what will come, different only if the other side renumbered. `clock_rate` is RTP's (8000 for
     G722). `ptime_ms` is what the other side likes to receive, 10 to 60. `direction` is ours.
-    `remote_address` is as written, perhaps a name; where it is 0.0.0.0 or :: the direction does not send.
+    `remote_address` is an IPv4 address; where it is 0.0.0.0 the direction does not send.
     `fmtp` is the other side's.
     """
 
@@ -130,13 +133,31 @@ def _ptime(media: MediaDescription) -> int:
 def _their_direction(session: SessionDescription, media: MediaDescription) -> Direction:
     """Their direction, with 0.0.0.0 read as RFC 2543's hold: they do not receive (RFC 3264 §8.4)."""
     direction = session.direction_of(media)
-    if session.address_of(media) in {"0.0.0.0", "::", ""}:
+    if session.address_of(media) == "0.0.0.0":
         return Direction.of(sends=direction.sends, receives=False)
     return direction
 
 
-def _usable(media: MediaDescription) -> bool:
-    return media.media == "audio" and media.port != 0 and media.protocol.upper() in _PROTOCOLS
+def _usable(session: SessionDescription, media: MediaDescription) -> bool:
+    wanted = media.media == "audio" and media.port != 0 and media.protocol.upper() in _PROTOCOLS
+    return wanted and _is_ipv4(session.address_of(media))
+
+
+def _is_ipv4(address: str) -> bool:
+    try:
+        IPv4Address(address)
+    except AddressValueError:
+        return False
+    return True
+
+
+def answerable(offer: bytes, codecs: Sequence[str]) -> bool:
+    """Whether `Negotiation.answer` could answer this first offer with one of these codecs."""
+    try:
+        _pick(sdp.parse(offer), codecs)
+    except SdpError:
+        return False
+    return True
 
 
 def offered_codecs(offer: bytes) -> list[str]:
@@ -230,7 +251,7 @@ class Negotiation:
         if offer is None:
             raise OfferAnswerError("an answer to no offer")
         theirs = sdp.parse(answer)
-        if len(theirs.media) <= self._at or not _usable(theirs.media[self._at]):
+        if len(theirs.media) <= self._at or not _usable(theirs, theirs.media[self._at]):
             raise NoCommonCodec("the answer refuses the audio stream")
         media = theirs.media[self._at]
         offered = {_house_name(codec): codec for codec in offer.codecs}
@@ -364,7 +385,7 @@ def _select(
 def _pick(offer: SessionDescription, codecs: Sequence[str]) -> tuple[int, str, Codec]:
     """The first audio section with a codec of ours, and our most preferred of it."""
     for at, media in enumerate(offer.media):
-        if not _usable(media):
+        if not _usable(offer, media):
             continue
         there: dict[str, Codec] = {}
         for codec in media.codecs:
@@ -374,7 +395,7 @@ def _pick(offer: SessionDescription, codecs: Sequence[str]) -> tuple[int, str, C
         for name in codecs:
             if name in there:
                 return at, name, there[name]
-    raise NoCommonCodec(f"the offer has no audio stream with one of {', '.join(codecs)}")
+    raise NoCommonCodec(f"the offer has no audio stream over IPv4 with one of {', '.join(codecs)}")
 
 
 def _section(codecs: Sequence[Codec], port: int, protocol: str, direction: Direction) -> MediaDescription:
