@@ -13,6 +13,7 @@ from ringline.api.app import build_app
 from ringline.api.buckets import Buckets
 from ringline.api.ports import ApiDeps, ApiSettings, Health, Registration
 from ringline.calls.commands import CallInfo, Command, CommandResult, Dial
+from ringline.calls.errors import unknown_call
 from ringline.conversations.insights.intake import Intake
 from ringline.core.clock import VirtualClock
 from ringline.core.ids import Ids
@@ -46,8 +47,14 @@ class NotingCalls:
         self.commands: list[tuple[str, str, Command]] = []
         self.dialed: list[tuple[str, Dial]] = []
         self.known: dict[str, CallInfo] = {}
+        self.unknown: set[str] = set()
+        """Calls that never were."""
         self.refusal: Exception | None = None
         self.result = CommandResult()
+
+    async def require(self, account_id: str, call_control_id: str) -> None:
+        if call_control_id in self.unknown:
+            raise unknown_call()
 
     async def command(self, account_id: str, call_control_id: str, command: Command) -> CommandResult:
         self._refuse()

@@ -411,6 +411,33 @@ async def test_all_mistakes_are_told_at_once(api: httpx.AsyncClient) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("gather", {"client_state": "not base64!"}),
+        ("speak", {}),
+        ("playback_start", {"loop": 0}),
+        ("bridge", {"queue": "q"}),
+        ("refer", {}),
+        ("hangup", {}),
+    ],
+)
+async def test_the_call_of_the_path_is_judged_before_the_body(
+    api: httpx.AsyncClient, house: House, action: str, body: dict[str, Any]
+) -> None:
+    house.calls.unknown.add("v3:nobody")
+    answer = await api.post(f"/calls/v3:nobody/actions/{action}", json=body)
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["code"], error["source"]) == (
+        422,
+        "90015",
+        {"pointer": "/call_control_id"},
+    )
+    broken = await api.post(f"/calls/v3:nobody/actions/{action}", content=b"{")
+    if action != "refer":  # a command that is not there reads no body
+        assert (broken.status_code, broken.json()["errors"][0]["code"]) == (400, "10023")
+
+
 async def test_the_callers_refusal_is_passed_on(api: httpx.AsyncClient, house: House) -> None:
     from ringline.calls import errors
 

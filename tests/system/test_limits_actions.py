@@ -105,7 +105,9 @@ async def test_commands_without_a_body(shop: Shop, phone: Phone, body: bytes) ->
         await shop.app.inbox.next("call.hangup")
         assert await do("hangup", body) == (422, {"code": "90018", "pointer": ""})
         stranger = Actions(shop, client, "v3%3Anobody%2Fhere")
-        assert await stranger("hangup", body) == (422, {"code": "90015", "pointer": "/call_control_id"})
+        for name in ("hangup", *NEEDS, *ABSENT):
+            found = await stranger(name, body)
+            assert found == (422, {"code": "90015", "pointer": "/call_control_id"}), name
 
 
 async def test_a_dial_that_nobody_could_write_down_is_not_placed(shop: Shop, phone: Phone) -> None:

@@ -95,8 +95,10 @@ class Leg:
 
 
 async def leg(call_control_id: str, request: Request) -> Leg:
-    """The leg that the path names, known or not."""
-    return Leg(call_control_id, request.scope[ACCOUNT], request.app.state.deps)
+    """The leg that the path names; raises `ApiError` 90015 for none, before its body is judged (§1.3)."""
+    found = Leg(call_control_id, request.scope[ACCOUNT], request.app.state.deps)
+    await found.deps.calls.require(found.account_id, call_control_id)
+    return found
 
 
 LegPath = Annotated[Leg, Depends(leg)]

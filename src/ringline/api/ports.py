@@ -27,6 +27,10 @@ from ringline.store.db import Store
 class Calls(Protocol):
     """The calls of this server. Every method answers for the given account only."""
 
+    async def require(self, account_id: str, call_control_id: str) -> None:
+        """Raise `ApiError` 90015 unless the leg is known, alive or ended."""
+        ...
+
     async def command(self, account_id: str, call_control_id: str, command: Command) -> CommandResult:
         """Give a command to a leg; returns once the leg has accepted it.
 

@@ -45,11 +45,20 @@ class CallService:
 
     async def command(self, account_id: str, call_control_id: str, command: Command) -> CommandResult:
         """Give a call a command. Raises `ApiError`: 90015 for an unknown call, 90018 for one that is over."""
-        leg = self._runner.find(call_control_id)
-        if leg is None or leg.facts.application.account_id != account_id:
-            past = await self._directory.past_call(account_id, call_control_id)
-            raise errors.ended() if past else errors.unknown_call()
+        if not self._carries(account_id, call_control_id):
+            await self.require(account_id, call_control_id)
+            raise errors.ended()
         return await self._runner.command(call_control_id, command)
+
+    async def require(self, account_id: str, call_control_id: str) -> None:
+        """Raise 90015 unless the call is this account's, alive or over."""
+        known = self._carries(account_id, call_control_id)
+        if not known and await self._directory.past_call(account_id, call_control_id) is None:
+            raise errors.unknown_call()
+
+    def _carries(self, account_id: str, call_control_id: str) -> bool:
+        leg = self._runner.find(call_control_id)
+        return leg is not None and leg.facts.application.account_id == account_id
 
     async def dial(self, account_id: str, dial: Dial) -> CallInfo:
         """Place a call to one target, or to several that ring together."""

@@ -153,7 +153,7 @@ async def update_client_state(call: LegPath, body: calls.ClientStateUpdate) -> R
 
 
 @router.post("/{action}", include_in_schema=False, response_model=None)
-async def refuse_action(call_control_id: str, action: str) -> NoReturn:
+async def refuse_action(_call: LegPath, action: str) -> NoReturn:
     """Name a command that exists elsewhere, but not here."""
     if action in NOT_YET:
         raise errors.unavailable(None, f"The command {action}")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from ringline.api import errors
-from ringline.api.context import Ctx, LegPath
+from ringline.api.context import Ctx
 from ringline.api.models.calls import Dial
 from ringline.api.models.views import ActiveCall, Call
 from ringline.api.paging import Data, Listing, Meta, PageQuery
@@ -18,9 +18,9 @@ async def dial(ctx: Ctx, body: Dial) -> Data[Call]:
 
 
 @router.get("/calls/{call_control_id}", response_model_exclude_none=True)
-async def retrieve_status(call: LegPath) -> Data[Call]:
+async def retrieve_status(ctx: Ctx, call_control_id: str) -> Data[Call]:
     """A call, alive or recently ended."""
-    info = await call.deps.calls.status(call.account_id, call.call_control_id)
+    info = await ctx.deps.calls.status(ctx.account_id, call_control_id)
     if info is None:
         raise errors.not_found("The call")
     return Data(data=Call.of(info))
