@@ -109,6 +109,22 @@ def test_notes_are_judged_by_length_and_order() -> None:
     assert not checks.notes("file", (523.0, 659.0), 0.4, [right[0], Span(0.4, 0.1)]).ok
 
 
+@pytest.mark.parametrize(
+    ("rang", "told", "cause", "ok"),
+    [
+        (0.71, 0.01, "normal_clearing", True),
+        (0.2, 0.01, "normal_clearing", False),
+        (1.5, 0.01, "normal_clearing", False),
+        (0.71, 1.5, "normal_clearing", False),
+        (0.71, 0.01, "user_busy", False),
+    ],
+)
+def test_a_dialled_phone_rings_as_long_as_it_wants(rang: float, told: float, cause: str, *, ok: bool) -> None:
+    row = checks.dialled("dial", 0.7, rang, told, cause)
+    assert row.ok is ok
+    assert row.measured == f"rang {rang:.2f} s, app told after {told * 1000:.0f} ms, ended {cause}"
+
+
 def test_an_end_must_be_told_rightly_and_reach_both() -> None:
     assert checks.ended("end", "normal_clearing", "caller", "them").ok
     alone = checks.ended("end", "normal_clearing", "caller", "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from ringline.demo.journal import Journal, NotSeen
 
 pytestmark = pytest.mark.unit
+BEGAN = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def event(kind: str, **payload: object) -> Any:
-    return SimpleNamespace(data=SimpleNamespace(event_type=kind, payload=SimpleNamespace(**payload)))
+    data = SimpleNamespace(event_type=kind, occurred_at=BEGAN, payload=SimpleNamespace(**payload))
+    return SimpleNamespace(data=data)
 
 
 def media(number: int, track: str, chunk: int, payload: bytes) -> dict[str, Any]:

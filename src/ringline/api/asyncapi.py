@@ -1,7 +1,7 @@
 """What this server sends by itself, as an AsyncAPI 3.0 description: webhooks and media streams.
 
-Made from the very types that are sent, so that it cannot say anything else of them. Payloads that are specified
-but that no part of this server makes are left out: a test compares `OF_CALLS` with those that the sources make.
+Made from the very types that are sent, so that it cannot say anything else of them. Payloads that are
+specified but that no part of this server makes are left out: a test compares `OF_CALLS` with the sources.
 """
 
 from collections.abc import Mapping, Sequence

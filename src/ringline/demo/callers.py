@@ -146,12 +146,19 @@ async def _chime(scene: Scene) -> None:
 async def _announce(scene: Scene) -> None:
     called = await _taken(scene.bob)
     answered_at = time.monotonic()
+    began = await scene.journal.next("call.initiated", to=scene.bob.uri)
     told = await scene.journal.next("call.answered", to=scene.bob.uri)
     hangup = await scene.journal.next("call.hangup", to=scene.bob.uri)
     await called.ended(WAIT_S)
     match = await _find(called.heard, scene.words[CALLER_WAITS])
     scene.rows += [
-        checks.dialled("it dials Bob", RINGS_S, told.at - answered_at, hangup.payload.hangup_cause),
+        checks.dialled(
+            "it dials Bob",
+            RINGS_S,
+            (told.occurred_at - began.occurred_at).total_seconds(),
+            told.at - answered_at,
+            hangup.payload.hangup_cause,
+        ),
         checks.speech("announcement", "Bob", match),
     ]
 

@@ -23,7 +23,8 @@ A piece of other speech comes to 0.2 to 0.5, the right one to more than 0.9 on a
 
 EARLY_S = 0.1
 LATE_S = 0.5
-"""Most that the ways there and back, with a jitter buffer on each, may add to the echo's second."""
+"""Most that the ways there and back, with a jitter buffer on each, may add to the echo's second,
+or signalling to the time that a phone rings."""
 
 NOT_PLAYED = 0.02
 """Largest share of packets that may come too late; more than none only where Python moves the sound."""
@@ -117,10 +118,14 @@ def notes(step: str, wanted_hz: Sequence[float], wanted_s: float, heard: Sequenc
     return Row(step, measured, long_enough and in_order)
 
 
-def dialled(step: str, ring_s: float, answered_after_s: float, cause: str) -> Row:
-    """Whether the phone that the app dialled rang for as long as it wanted, and how the call ended."""
-    measured = f"rang {ring_s:.2f} s, app told after {answered_after_s * 1000:.0f} ms, ended {cause}"
-    return Row(step, measured, cause == "normal_clearing" and answered_after_s < 1)
+def dialled(step: str, wanted_s: float, rang_s: float, answered_after_s: float, cause: str) -> Row:
+    """Whether the phone that the app dialled rang for as long as it wanted, and how the call ended.
+
+    `rang_s` is what the server says: from the leg's beginning to its answer.
+    """
+    measured = f"rang {rang_s:.2f} s, app told after {answered_after_s * 1000:.0f} ms, ended {cause}"
+    rang = wanted_s - EARLY_S <= rang_s <= wanted_s + LATE_S
+    return Row(step, measured, rang and cause == "normal_clearing" and answered_after_s < 1)
 
 
 def ended(step: str, cause: str, source: str, other_ended_by: str) -> Row:

@@ -5,6 +5,7 @@ import binascii
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ringline.core.errors import RinglineError
@@ -22,6 +23,8 @@ class Seen:
     """A webhook. `at` is in seconds of this process's monotonic clock, `payload` the SDK's own object."""
 
     at: float
+    occurred_at: datetime
+    """When it happened, by the server's clock."""
     type: str
     payload: Any
 
@@ -51,7 +54,8 @@ class Journal:
 
     def event(self, event: Any) -> None:
         """A webhook came."""
-        self.events.append(Seen(time.monotonic(), event.data.event_type, event.data.payload))
+        data = event.data
+        self.events.append(Seen(time.monotonic(), data.occurred_at, data.event_type, data.payload))
         self._changed.set()
 
     def frame(self, frame: dict[str, Any]) -> None:
