@@ -116,7 +116,10 @@ async def test_the_last_day_is_shown_unless_more_is_asked_for(
     assert await events(api) == []
     assert await events(api, "filter[type]=command") == []
     assert len(await events(api, f"filter[leg_id]={leg.leg_id}")) == 2
-    assert len(await events(api, "filter[occurred_at][gte]=2030-01-01")) == 2
+    for asked in ("gte", "gt"):
+        assert len(await events(api, f"filter[occurred_at][{asked}]=2029-12-31")) == 2
+    for asked in ("lt", "lte"):
+        assert len(await events(api, f"filter[occurred_at][{asked}]=2030-01-02")) == 2
 
 
 async def test_nobody_sees_the_events_of_others(

@@ -1,5 +1,6 @@
 """What happened to calls, and which webhooks told of it (spec voice-api §4)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -47,8 +48,9 @@ class CallEventFilters(filters.Filters):
     outbound_voice_profile_id: str | None = Field(None, alias="outbound.outbound_voice_profile_id")
 
     def narrow(self) -> bool:
-        """Whether the list is short by itself."""
-        return any((self.leg_id, self.session_id, self.at, self.after, self.from_time))
+        """Whether a leg, a session or a time is asked for."""
+        times = (self.at, self.after, self.from_time, self.before, self.to_time)
+        return any((self.leg_id, self.session_id, *times))
 
 
 class DeliveryFilters(filters.Filters):
@@ -92,9 +94,7 @@ async def list_call_events(ctx: Ctx, page: PageQuery, only: EventsWanted) -> Lis
         return Listing(data=[], meta=Meta.of(page, 0))
     query = EventQuery(**only.model_dump(exclude={"product"}))
     if not only.narrow():
-        query = EventQuery(
-            **only.model_dump(exclude={"product", "after"}), after=ctx.deps.clock.utc() - WINDOW
-        )
+        query = replace(query, after=ctx.deps.clock.utc() - WINDOW)
     found, total = await ctx.read(
         call_events.page, ctx.account_id, query, limit=page.size, offset=page.offset
     )
