@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from ringline.core.clock import SystemClock
 from ringline.core.errors import ConfigError
@@ -379,6 +380,30 @@ async def test_a_ping_is_answered_with_a_pong() -> None:
             assert await reader.readexactly(2) == b"\r\n"
         writer.close()
         await writer.wait_closed()
+
+
+async def test_each_message_that_cannot_be_read_is_one_line_of_log() -> None:
+    secret = b"4929000000000"
+    bad = (
+        options("a").replace(b"Via: SIP/2.0/TCP", b"Via: SIP/2.0/UDP").replace(b"CSeq: 1", b"CSeq: " + secret)
+    )
+    async with phone() as server:
+        with capture_logs() as lines, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+            wire.setblocking(False)
+            wire.connect(("127.0.0.1", server.sip.port))
+            wire.send(bad)
+            async with asyncio.timeout(DEADLINE_S):
+                answer = await asyncio.get_running_loop().sock_recv(wire, 2000)
+            assert answer.startswith(b"SIP/2.0 400")
+            reader, writer = await stream(server.sip.port)
+            writer.write(b"GET /" + secret + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            await closed(reader)
+            writer.close()
+        told = [(line["event"], line["transport"], line["log_level"]) for line in lines]
+        what = "a SIP message could not be read"
+        assert told == [(what, "udp", "warning"), (what, "tcp", "warning")]
+        assert all(line["peer"].startswith("127.0.0.1:") and line["reason"] for line in lines)
+        assert secret.decode() not in str(lines)
 
 
 async def test_a_stream_that_is_not_sip_is_cut_and_the_others_live() -> None:

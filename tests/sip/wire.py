@@ -18,6 +18,7 @@ from ringline.sip.events import (
     Route,
     Send,
     SipMessageSeen,
+    Unreadable,
 )
 from ringline.sip.flow import Flow
 from ringline.sip.message import Request, Response, parse, response_to
@@ -60,6 +61,7 @@ class Node:
         self.route: Callable[[IncomingCall], Route] = lambda call: Accept()
         self.events: list[Event] = []
         self.seen: list[SipMessageSeen] = []
+        self.unreadable: list[Unreadable] = []
         self.react: Callable[[Event], None] = lambda event: None
         self.names: dict[str, tuple[Flow, ...] | None] = {}
         self.questions: list[Resolve] = []
@@ -113,6 +115,8 @@ class Node:
                     flows = self.names.get(output.uri.host)
                     if flows is not None:
                         self.core.resolved(output.token, flows, self.net.now_ns)
+                elif isinstance(output, Unreadable):
+                    self.unreadable.append(output)
                 elif isinstance(output, SipMessageSeen):
                     self.seen.append(output)
                 else:

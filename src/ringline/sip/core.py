@@ -4,7 +4,7 @@
 
     receive(flow, data, now) · advance(now) · resolved(…) · unreachable(flow)      from the shell
     invite · ring · accept · refuse · cancel · bye · reoffer · info · register …   from the house
-    poll() → [Send | Resolve | Event]   next_deadline()                            to the shell
+    poll() → [Send | Resolve | Unreadable | Event]   next_deadline()               to the shell
 
 Every entry takes the time first: `now_ns` or, for commands, a preceding `advance(now_ns)`.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ringline.core.ids import Ids
 from ringline.sip.authentication import Authenticator, CredentialLookup
 from ringline.sip.dialling import Dial, compose
-from ringline.sip.events import CallFailed, IncomingCall, Output, Route, SipHeader
+from ringline.sip.events import CallFailed, IncomingCall, Output, Route, SipHeader, Unreadable
 from ringline.sip.exchange import Login
 from ringline.sip.flow import Flow
 from ringline.sip.grammar import Uri
@@ -136,6 +136,7 @@ class SipCore:
         """Answer what can be answered, without a transaction (§8.2.6, §16.3)."""
         counters = self._stack.counters
         counters["malformed"] += 1
+        self._stack.outputs.append(Unreadable(flow, problem))
         self._stack.seen("in", flow, data, None)
         request = problem.partial
         if problem.status is None or request is None or request.method == "ACK":

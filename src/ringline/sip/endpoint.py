@@ -19,9 +19,10 @@ from ringline.sip.authentication import CredentialLookup
 from ringline.sip.core import SipCore
 from ringline.sip.dialling import Dial
 from ringline.sip.digest import Ha1
-from ringline.sip.events import Event, IncomingCall, Refuse, Resolve, Route, Send, SipHeader
+from ringline.sip.events import Event, IncomingCall, Refuse, Resolve, Route, Send, SipHeader, Unreadable
 from ringline.sip.exchange import Login
 from ringline.sip.flow import DEFAULT_PORT, Flow
+from ringline.sip.io.complaints import Complaints
 from ringline.sip.io.tcp import TcpLimits, TcpTransport
 from ringline.sip.io.udp import UdpTransport
 from ringline.sip.lookup import DnsLookup
@@ -67,6 +68,7 @@ class SipEndpoint:
         self._decide_invite = decide_invite
         self._credentials = credentials
         self._core = SipCore(ids=ids, settings=settings.stack, decide=self._decide, credentials=self._look_up)
+        self._complaints = Complaints(clock)
         self._dns = DnsLookup()
         self._udp: UdpTransport | None = None
         self._tcp: TcpTransport | None = None
@@ -88,7 +90,13 @@ class SipEndpoint:
             host, port = udp.address
             try:
                 self._tcp = await TcpTransport.bind(
-                    host, port, self._received, self._lost, self._count, settings.tcp
+                    host,
+                    port,
+                    self._received,
+                    self._lost,
+                    self._complaints.unreadable,
+                    self._count,
+                    settings.tcp,
                 )
             except OSError as error:
                 udp.close()
@@ -293,6 +301,8 @@ class SipEndpoint:
                     task = asyncio.get_running_loop().create_task(self._resolve(output))
                     self._lookups.add(task)
                     task.add_done_callback(self._lookups.discard)
+                elif isinstance(output, Unreadable):
+                    self._complaints.unreadable(output.flow, output.problem)
                 else:
                     self._tell(output)
         self._schedule()

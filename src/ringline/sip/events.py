@@ -6,6 +6,7 @@ from typing import Literal
 
 from ringline.sip.flow import Flow
 from ringline.sip.grammar import Uri
+from ringline.sip.params import SipError
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +256,12 @@ class Resolve:
     uri: Uri
 
 
-Output = Send | Resolve | Event
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message came that breaks the grammar or our limits; answered already where an answer is due."""
+
+    flow: Flow
+    problem: SipError
+
+
+Output = Send | Resolve | Unreadable | Event

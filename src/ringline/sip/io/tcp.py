@@ -35,11 +35,15 @@ class TcpTransport:
         self,
         received: Received,
         lost: Callable[[Flow], None],
+        unreadable: Callable[[Flow, SipError], None],
         count: Callable[[str], None],
         limits: TcpLimits,
     ) -> None:
-        """`received` gets messages, `lost` flows that ended or could not be opened, `count` each drop."""
+        """`received` gets messages, `lost` flows that ended or could not be opened, `unreadable` those that
+        are cut because their stream lost its framing, `count` each drop.
+        """
         self.received = received
+        self.unreadable = unreadable
         self.count = count
         self.limits = limits
         self._lost = lost
@@ -57,11 +61,12 @@ class TcpTransport:
         port: int,
         received: Received,
         lost: Callable[[Flow], None],
+        unreadable: Callable[[Flow, SipError], None],
         count: Callable[[str], None],
         limits: TcpLimits,
     ) -> "TcpTransport":
         """Listen; raises `OSError` when the address is taken."""
-        transport = cls(received, lost, count, limits)
+        transport = cls(received, lost, unreadable, count, limits)
         loop = asyncio.get_running_loop()
         transport._server = await loop.create_server(lambda: _Connection(transport), host, port)
         return transport
@@ -186,7 +191,8 @@ class _Connection(asyncio.Protocol):
                 else:
                     self._proven = True
                     self._owner.received(self._flow, item)
-        except SipError:
+        except SipError as problem:
+            self._owner.unreadable(self._flow, problem)
             self._owner.count("tcp_unframed")  # there is no way back into step with such a stream
             if self._transport is not None:
                 self._transport.abort()
