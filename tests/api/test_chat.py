@@ -159,8 +159,6 @@ async def test_every_field_reaches_the_engine(chat: httpx.AsyncClient, engine: S
         "n": 2,
         "enable_thinking": False,
         "reasoning_effort": "low",
-        "use_beam_search": True,
-        "best_of": 3,
         "user": "ignored",
         "metadata": {"a": "b"},
         "unheard_of": 1,
@@ -185,11 +183,25 @@ async def test_every_field_reaches_the_engine(chat: httpx.AsyncClient, engine: S
         "n": 2,
         "chat_template_kwargs": {"enable_thinking": False},
         "reasoning_effort": "low",
-        "use_beam_search": True,
-        "best_of": 3,
-        "early_stopping": False,
-        "length_penalty": 1.0,
     }
+
+
+async def test_of_the_beams_the_best_are_answered(chat: httpx.AsyncClient, engine: ScriptedEngine) -> None:
+    async def beams(exchange: Exchange) -> None:
+        texts = ("best", "good", "worst")[: exchange.body["n"]]
+        await exchange.head()
+        for index, text in enumerate(texts):
+            delta = {"index": index, "delta": {"content": text}, "finish_reason": "stop"}
+            await exchange.event({"choices": [delta]})
+        await exchange.event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(texts)}})
+        await exchange.event("[DONE]")
+
+    engine.scripts.append(beams)
+    asked = ASKED | {"use_beam_search": True, "best_of": 3, "n": 2, "length_penalty": 1.5}
+    answer = (await chat.post("/chat/completions", json=asked)).json()
+    assert [one["message"]["content"] for one in answer["choices"]] == ["best", "good"]
+    assert answer["usage"]["completion_tokens"] == 3
+    assert engine.asked[0]["length_penalty"] == 1.5
 
 
 async def test_the_temperature_is_telnyx_own_by_default(
@@ -274,6 +286,9 @@ WRONG: list[tuple[dict[str, Any], int, str | None]] = [
     ({"early_stopping": True}, 422, "early_stopping"),
     ({"length_penalty": 2}, 422, "length_penalty"),
     ({"best_of": 2}, 422, "best_of"),
+    ({"n": 2, "best_of": 1}, 422, "best_of"),
+    ({"use_beam_search": True, "early_stopping": True}, 422, "early_stopping"),
+    ({"use_beam_search": True, "top_p": 0.5}, 422, "top_p"),
     ({"reasoning_effort": "extreme"}, 422, "reasoning_effort"),
     ({"mode": "strict"}, 422, "mode"),
     ({"region": "EU", "mode": "strict"}, 422, "region"),

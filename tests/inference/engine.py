@@ -8,6 +8,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+OPENAI = (
+    "model messages stream stream_options temperature top_p max_tokens stop seed logprobs top_logprobs n "
+    "frequency_penalty presence_penalty response_format tools tool_choice parallel_tool_calls "
+    "reasoning_effort"
+)
+VLLM = (
+    "min_p use_beam_search length_penalty chat_template_kwargs structured_outputs guided_regex guided_choice"
+)
+LLAMA_CPP = "grammar"
+KNOWN = frozenset(f"{OPENAI} {VLLM} {LLAMA_CPP}".split())
+"""Members of a request that some engine reads; what no engine reads is never sent."""
+
 HEAD = "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{more}connection: close\r\n"
 
 
@@ -119,6 +131,8 @@ class ScriptedEngine:
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         script = self.scripts.popleft() if self.scripts else self.otherwise
+        if unknown := exchange.body.keys() - KNOWN:
+            script = refusing(400, {"error": {"message": f"unknown: {sorted(unknown)}"}})
         saying_it = asyncio.ensure_future(script(exchange))
         leaving = asyncio.ensure_future(exchange.reader.read())
         try:

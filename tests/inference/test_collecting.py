@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ringline.inference.cards import BY_DIALECT, Capabilities, Dialect, ModelCard
@@ -10,6 +12,7 @@ from ringline.inference.chat import (
     Finish,
     ImagePart,
     Message,
+    NamedTool,
     Regex,
     Role,
     Sampling,
@@ -18,6 +21,7 @@ from ringline.inference.chat import (
     Tool,
     ToolCall,
     ToolFragment,
+    ToolMode,
     Usage,
 )
 from ringline.inference.collecting import Collector
@@ -79,6 +83,8 @@ NOTHING = Capabilities(logprobs=False, choices=1)
         (ChatRequest("m", HI, Sampling(beam=Beam(2))), "use_beam_search"),
         (ChatRequest("m", HI, tools=(Tool("f"),)), "tools"),
         (ChatRequest("m", HI, effort=Effort.HIGH), "reasoning_effort"),
+        (ChatRequest("m", HI, thinking=True), "enable_thinking"),
+        (ChatRequest("m", HI, thinking=False), "enable_thinking"),
         (ChatRequest("m", HI, guide=Regex("a")), "response_format"),
         (ChatRequest("m", (Message(Role.USER, (ImagePart("http://x/y"),)),)), "messages"),
         (ChatRequest("m", (Message(Role.USER, (TextPart("a"), AudioData("", "wav"))),)), "messages"),
@@ -90,17 +96,52 @@ def test_what_an_engine_cannot_do_is_refused_by_name(request_: ChatRequest, fiel
     assert refused.value.field == field
 
 
+VLLM = ModelCard("m", Task.CHAT, Dialect.VLLM, BY_DIALECT[Dialect.VLLM])
+
+
 def test_what_it_can_do_passes() -> None:
-    card = ModelCard("m", Task.CHAT, capabilities=BY_DIALECT[Dialect.VLLM])
     refuse_unable(
         ChatRequest(
             "m",
             HI,
-            Sampling(logprobs=True, n=2, min_p=0.1, beam=Beam(2)),
+            Sampling(logprobs=True, n=2, min_p=0.1, stop=("a",)),
             guide=Regex("a"),
             tools=(Tool("f"),),
+            tool_choice=ToolMode.REQUIRED,
+            thinking=True,
             effort=Effort.LOW,
         ),
-        card,
+        VLLM,
     )
     refuse_unable(ChatRequest("m", HI, effort=Effort.NONE), ModelCard("m", Task.CHAT, capabilities=NOTHING))
+
+
+def test_who_cannot_think_need_not_be_kept_from_it() -> None:
+    simple = replace(VLLM, capabilities=NOTHING)
+    refuse_unable(ChatRequest("m", HI, thinking=False), simple)
+    with pytest.raises(Unsupported):
+        refuse_unable(ChatRequest("m", HI, thinking=True), simple)
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (ChatRequest("m", HI, Sampling(top_p=0.5)), "top_p"),
+        (ChatRequest("m", HI, Sampling(min_p=0.1)), "min_p"),
+        (ChatRequest("m", HI, Sampling(stop=("a",))), "stop"),
+        (ChatRequest("m", HI, Sampling(frequency_penalty=0.1)), "frequency_penalty"),
+        (ChatRequest("m", HI, Sampling(presence_penalty=0.1)), "presence_penalty"),
+        (ChatRequest("m", HI, guide=Regex("a"), guide_field="guided_regex"), "guided_regex"),
+        (ChatRequest("m", HI, tools=(Tool("f"),), tool_choice=NamedTool("f")), "tool_choice"),
+    ],
+)
+def test_what_beam_search_does_not_read_is_refused_beside_it(request_: ChatRequest, field: str) -> None:
+    refuse_unable(request_, VLLM)
+    with pytest.raises(Unsupported) as refused:
+        refuse_unable(replace(request_, sampling=replace(request_.sampling, beam=Beam(2))), VLLM)
+    assert refused.value.field == field
+
+
+def test_what_beam_search_reads_passes() -> None:
+    sampling = Sampling(0.5, top_p=1.0, max_tokens=5, seed=1, presence_penalty=0.0, n=2, beam=Beam(3, 2.0))
+    refuse_unable(ChatRequest("m", HI, sampling, tools=(Tool("f"),)), VLLM)

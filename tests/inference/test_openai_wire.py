@@ -77,7 +77,6 @@ def test_every_number_of_sampling_is_told() -> None:
         logprobs=True,
         top_logprobs=3,
         n=2,
-        beam=Beam(4, early_stopping=True, length_penalty=0.5),
     )
     told = rendered(ChatRequest("m", HI, sampling))
     assert {
@@ -94,11 +93,13 @@ def test_every_number_of_sampling_is_told() -> None:
         "logprobs": True,
         "top_logprobs": 3,
         "n": 2,
-        "use_beam_search": True,
-        "best_of": 4,
-        "early_stopping": True,
-        "length_penalty": 0.5,
     }
+
+
+def test_beams_are_asked_for_as_choices() -> None:
+    told = rendered(ChatRequest("m", HI, Sampling(n=2, beam=Beam(4, 0.5))))
+    assert told.keys() - rendered(ChatRequest("m", HI)).keys() == {"use_beam_search", "n", "length_penalty"}
+    assert (told["use_beam_search"], told["n"], told["length_penalty"]) == (True, 4, 0.5)
 
 
 def test_messages_of_every_kind() -> None:
@@ -191,18 +192,20 @@ def test_tools(choice: ToolMode | NamedTool, told: object) -> None:
     assert body["parallel_tool_calls"] is False
 
 
-def test_thinking_is_told_where_the_dialect_has_a_field_for_it() -> None:
-    request = ChatRequest("m", HI, thinking=False, effort=Effort.LOW)
-    assert rendered(request, Dialect.VLLM)["chat_template_kwargs"] == {"enable_thinking": False}
-    assert "chat_template_kwargs" not in rendered(request, Dialect.OPENAI)
-    assert rendered(request)["reasoning_effort"] == "low"
+@pytest.mark.parametrize("wanted", [True, False])
+def test_thinking_is_told(wanted: bool) -> None:
+    request = ChatRequest("m", HI, thinking=wanted, effort=Effort.LOW)
+    told = rendered(request, Dialect.VLLM)
+    assert told["chat_template_kwargs"] == {"enable_thinking": wanted}
+    assert told["reasoning_effort"] == "low"
+    assert "chat_template_kwargs" not in rendered(ChatRequest("m", HI), Dialect.VLLM)
 
 
 # ---------------------------------------------------------------------- hearing
 
 
-def heard(*chunks: dict[str, Any]) -> tuple[list[Delta], Usage, bool]:
-    reader = Reader()
+def heard(*chunks: dict[str, Any], asked: Sampling = Sampling()) -> tuple[list[Delta], Usage, bool]:
+    reader = Reader(asked)
     deltas = [delta for chunk in chunks for delta in reader.read(json.dumps(chunk).encode())]
     return deltas, reader.usage(), reader.is_complete
 
@@ -232,6 +235,7 @@ def test_a_stream_as_llama_cpp_writes_it() -> None:
         },
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
         {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}},
+        asked=Sampling(logprobs=True, top_logprobs=1),
     )
     assert deltas == [
         Delta(
@@ -242,6 +246,22 @@ def test_a_stream_as_llama_cpp_writes_it() -> None:
     ]
     assert usage == Usage(3, 1)
     assert complete
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0, ""), (2, "ab"), (5, "abc")])
+def test_no_more_alternatives_are_told_than_were_asked_for(wanted: int, told: str) -> None:
+    top = [{"token": token, "logprob": -1.0} for token in "abc"]
+    content = [{"token": "a", "logprob": -1.0, "top_logprobs": top}]
+    chunk = {"choices": [{"delta": {"content": "a"}, "logprobs": {"content": content}}]}
+    (delta,), _, _ = heard(chunk, asked=Sampling(logprobs=True, top_logprobs=wanted))
+    (token,) = delta.logprobs
+    assert "".join(one.token for one in token.top) == told
+
+
+def test_of_the_beams_only_the_choices_asked_for_are_told() -> None:
+    chunks = [{"choices": [{"index": index, "message": {"content": "abc"[index]}}]} for index in range(3)]
+    deltas, _, _ = heard(*chunks, asked=Sampling(n=2, beam=Beam(3)))
+    assert deltas == [Delta(0, "a"), Delta(1, "b")]
 
 
 def test_an_engine_that_counts_each_choice_apart() -> None:

@@ -161,10 +161,9 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """Beam search as vLLM has it; `width` beams (≥ 1)."""
+    """Beam search as vLLM has it; `width` beams (≥ the choices asked for), the best of which are told."""
 
     width: int
-    early_stopping: bool = False
     length_penalty: float = 1.0
 
 

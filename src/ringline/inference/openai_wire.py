@@ -79,7 +79,7 @@ def render(request: ChatRequest, model: str, dialect: Dialect) -> bytes:
         body |= _tools(request)
     if request.effort is not None:
         body["reasoning_effort"] = request.effort
-    if request.thinking is not None and dialect is not Dialect.OPENAI:
+    if request.thinking is not None:
         body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
     return msgspec.json.encode(body)
 
@@ -129,12 +129,9 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
         "n": sampling.n if sampling.n > 1 else None,
     }
     if sampling.beam is not None:
-        given |= {
-            "use_beam_search": True,
-            "best_of": sampling.beam.width,
-            "early_stopping": sampling.beam.early_stopping,
-            "length_penalty": sampling.beam.length_penalty,
-        }
+        # vLLM follows, and answers with, as many beams as choices are asked for; `Reader` takes the best.
+        beam = sampling.beam
+        given |= {"use_beam_search": True, "n": beam.width, "length_penalty": beam.length_penalty}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -239,9 +236,13 @@ _answers = msgspec.json.Decoder(_Answer)
 
 
 class Reader:
-    """Reads one answer, streamed or whole, into deltas; the usage is the last thing that it tells."""
+    """Reads one answer, streamed or whole, into deltas; the usage is the last thing that it tells.
 
-    def __init__(self) -> None:
+    What engines tell beyond what was asked, of choices and of a token's alternatives, is left away.
+    """
+
+    def __init__(self, asked: Sampling = Sampling()) -> None:
+        self._asked = asked
         self._within = Usage()  # told beside choices: the sum so far
         self._apart = Usage()  # told alone: llama.cpp does so once for each choice
         self._ended = False
@@ -271,8 +272,10 @@ class Reader:
         if answer.usage is not None:
             self._count(answer.usage, alone=not answer.choices)
         for choice in answer.choices or ():
+            if choice.index >= self._asked.n:
+                continue
             self._ended |= choice.finish_reason is not None
-            if (delta := _delta(choice)) is not None:
+            if (delta := _delta(choice, self._asked.top_logprobs)) is not None:
                 yield delta
 
     def _count(self, told: _Usage, *, alone: bool) -> None:
@@ -283,14 +286,16 @@ class Reader:
             self._within = usage
 
 
-def _delta(choice: _Choice) -> Delta | None:
+def _delta(choice: _Choice, alternatives: int) -> Delta | None:
     said = choice.delta or choice.message or _Said()
     delta = Delta(
         index=choice.index,
         text=said.content or "",
         tool_calls=tuple(_fragments(said.tool_calls or [])),
         reasoning=said.reasoning_content or said.reasoning or "",
-        logprobs=tuple(_token(token) for token in (choice.logprobs and choice.logprobs.content) or ()),
+        logprobs=tuple(
+            _token(token, alternatives) for token in (choice.logprobs and choice.logprobs.content) or ()
+        ),
         finish=None if choice.finish_reason is None else FINISHES.get(choice.finish_reason, Finish.STOP),
     )
     return None if delta == Delta(index=choice.index) else delta
@@ -307,9 +312,10 @@ def _fragments(calls: list[_Call]) -> Iterator[ToolFragment]:
         )
 
 
-def _token(token: _Token) -> TokenLogprob:
+def _token(token: _Token, alternatives: int) -> TokenLogprob:
     top = tuple(
-        Alternative(one.token, _logprob(one.logprob), _bytes(one.bytes)) for one in token.top_logprobs or ()
+        Alternative(one.token, _logprob(one.logprob), _bytes(one.bytes))
+        for one in (token.top_logprobs or [])[:alternatives]
     )
     return TokenLogprob(token.token, _logprob(token.logprob), _bytes(token.bytes), top)
 

@@ -13,7 +13,7 @@ from ringline.core.clock import SECOND, Clock
 from ringline.core.errors import ProtocolError
 from ringline.inference.breaker import Trip
 from ringline.inference.cards import Dialect
-from ringline.inference.chat import ChatRequest, Delta, Usage
+from ringline.inference.chat import ChatRequest, Delta, Sampling, Usage
 from ringline.inference.errors import EngineFailed, EngineTimeout, broken, words
 from ringline.inference.openai_wire import DONE, Offered, Reader, failure, read_models, render, retry_after
 from ringline.inference.replicas import Balance, Endpoint, Replica, Slot, Tries
@@ -118,7 +118,7 @@ class Upstream:
             ):
                 if response.status_code != httpx.codes.OK:
                     raise await self._refusal(response, until_ns)
-                async for piece in self._read(response, until_ns):
+                async for piece in self._read(response, request.sampling, until_ns):
                     if not told:
                         told = True
                         slot.breaker = slot.breaker.succeeded()
@@ -158,8 +158,10 @@ class Upstream:
         finally:
             await response.aclose()
 
-    async def _read(self, response: httpx.Response, until_ns: int) -> AsyncGenerator[Delta | Usage, None]:
-        reader, events, wait = Reader(), Events(), self._deadlines.first_s
+    async def _read(
+        self, response: httpx.Response, asked: Sampling, until_ns: int
+    ) -> AsyncGenerator[Delta | Usage, None]:
+        reader, events, wait = Reader(asked), Events(), self._deadlines.first_s
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         whole = bytearray()
         ended = False

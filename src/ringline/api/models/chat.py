@@ -9,7 +9,7 @@ from ringline.api import errors
 from ringline.api.models.base import Body
 from ringline.api.models.chat_messages import ChatMessage
 from ringline.api.models.chat_tools import ChatTool, FunctionTool, NamedFunction, RetrievalTool
-from ringline.api.models.fields import Ignored, Unavailable, mistake
+from ringline.api.models.fields import Ignored, Off, Unavailable, mistake
 from ringline.api.models.turn import TurnBody
 from ringline.core.errors import ApiError
 from ringline.inference.chat import (
@@ -147,8 +147,10 @@ class ChatBody(TurnBody):
     enable_thinking: bool | None = Field(None, description="false: answer without reasoning first.")
     reasoning_effort: Effort | None = None
     use_beam_search: bool = False
-    best_of: Annotated[int, Field(ge=1, le=MOST_BEAMS)] | None = None
-    early_stopping: bool = False
+    best_of: Annotated[int, Field(ge=1, le=MOST_BEAMS)] | None = Field(
+        None, description="With use_beam_search: so many beams, of which the best n are answered."
+    )
+    early_stopping: Off = Field(False, description="No engine's beam search has it.")
     length_penalty: float = 1.0
     api_key_ref: Unavailable = None
     user: Ignored = None
@@ -193,9 +195,9 @@ class ChatBody(TurnBody):
         beamless = not self.use_beam_search
         for wrong, field, detail in (
             (self.top_logprobs and not self.logprobs, "top_logprobs", "needs logprobs to be true"),
-            (beamless and self.early_stopping, "early_stopping", "needs use_beam_search to be true"),
             (beamless and self.length_penalty != 1, "length_penalty", "needs use_beam_search to be true"),
             (beamless and (self.best_of or 1) > self.n, "best_of", "needs use_beam_search to be true"),
+            ((self.best_of or self.n) < self.n, "best_of", "must be at least n"),
         ):
             if wrong:
                 raise errors.invalid("10027", f"/{field}", f"{field}: {detail}.")
@@ -203,7 +205,7 @@ class ChatBody(TurnBody):
     def _sampling(self) -> Sampling:
         beam = None
         if self.use_beam_search:
-            beam = Beam(self.best_of or self.n, self.early_stopping, self.length_penalty)
+            beam = Beam(self.best_of or self.n, self.length_penalty)
         return Sampling(
             temperature=self.temperature,
             top_p=self.top_p,

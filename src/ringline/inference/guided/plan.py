@@ -103,8 +103,8 @@ def _texts(guide: Guide | None) -> tuple[str, ...]:
 def plan(request: ChatRequest, card: ModelCard, ids: Ids) -> Plan:
     """How to put the request to the model.
 
-    Raises `BadGuide` (400) for a guide or tool that is wrong by itself, or `stop` beside one; `Unsupported` for
-    what neither the engine nor a grammar can promise.
+    Raises `BadGuide` (400) for a guide or tool that is wrong by itself, or `stop` beside one; `Unsupported`
+    for what neither the engine nor a grammar can promise.
     """
     checks = _checks(request)
     if request.sampling.stop:
