@@ -17,6 +17,27 @@ LOCAL = Policy.build("auto", (), (), ("127.0.0.1", "localhost"))
 PUBLIC = Policy.build("auto", (), (), ("127.0.0.1", "0.0.0.0"))
 
 
+def teredo(server: str, client: str) -> str:
+    """An address of RFC 4380 §4: the client's bits are inverted."""
+    hidden = int(ipaddress.IPv4Address(client)) ^ 0xFFFFFFFF
+    whole = 0x20010000 << 96 | int(ipaddress.IPv4Address(server)) << 64 | hidden
+    return str(ipaddress.IPv6Address(whole))
+
+
+def carriers(inner: str) -> list[str]:
+    """IPv6 addresses behind which an IPv4 address is reached."""
+    high, low = divmod(int(ipaddress.IPv4Address(inner)), 1 << 16)
+    return [
+        f"::ffff:{inner}",
+        f"::{inner}",
+        f"64:ff9b::{inner}",
+        f"64:ff9b:1::{inner}",
+        f"2002:{high:x}:{low:x}::1",
+        teredo(inner, "8.8.8.8"),
+        teredo("8.8.8.8", inner),
+    ]
+
+
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "10.1.2.3", "192.168.0.1", "::1", "fd12::1", "::ffff:10.0.0.1"]
 )
@@ -26,11 +47,45 @@ def test_private_addresses_only_while_all_listeners_are_local(address: str) -> N
 
 
 @pytest.mark.parametrize(
-    "policy", [LOCAL, PUBLIC, Policy(private=True, allow=(ipaddress.ip_network("0.0.0.0/0"),))]
+    "policy", [LOCAL, PUBLIC, Policy.build("open", ("0.0.0.0/0", "::/0"), (), ("0.0.0.0",))]
 )
-@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.0.1", "fe80::1", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.0.1", "fe80::1", "fd20:ce::254", "100.100.100.200", "168.63.129.16"),
+        *("169.254.169.254", *carriers("169.254.169.254")),
+    ],
+)
 def test_metadata_and_link_local_never(policy: Policy, address: str) -> None:
     assert not policy.permits(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *carriers("127.0.0.1"),
+        *carriers("10.1.2.3"),
+        *("100.64.0.1", "192.0.0.1", "192.0.0.9", "192.88.99.1", "198.18.0.1", "192.0.2.1"),
+        *("64:ff9b:1::8.8.8.8", "fec0::1", "3fff::1", "5f00::1", "2001:db8::1", "100::1", "4000::1"),
+    ],
+)
+def test_nothing_that_is_not_public_is_reached_by_another_way(address: str) -> None:
+    assert not PUBLIC.permits(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2600::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]
+)
+def test_what_is_public_is_reached_by_any_way(address: str) -> None:
+    assert PUBLIC.permits(ipaddress.ip_address(address))
+
+
+def test_exceptions_hold_for_what_an_address_carries() -> None:
+    policy = Policy.build("closed", ("10.0.0.0/8", "::/0"), ("10.9.0.0/16",), ("127.0.0.1",))
+    for address in carriers("10.9.1.1"):
+        assert not policy.permits(ipaddress.ip_address(address)), address
+    for address in ("::ffff:10.1.1.1", "64:ff9b::10.1.1.1", "2002:a01:101::1"):
+        assert policy.permits(ipaddress.ip_address(address)), address
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "::", "240.0.0.1"])

@@ -26,10 +26,24 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 MAX_URL = 2000
 MAX_REDIRECTS = 3
 
-METADATA: tuple[Network, ...] = tuple(
-    ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(one) for one in text.split())
+
+
+METADATA = _networks(
+    "169.254.0.0/16 fe80::/10 fd00:ec2::254/128 fd20:ce::254/128 100.100.100.200/32 168.63.129.16/32"
 )
-"""Link-local addresses and the cloud's metadata services: never allowed, whatever the settings say."""
+"""Link-local addresses and the clouds' metadata services: never allowed, whatever the settings say."""
+
+SPECIAL = _networks("100.64.0.0/10 192.0.0.0/24 192.88.99.0/24 64:ff9b:1::/48 3fff::/20")
+"""Blocks for special purposes (RFC 6890, 6598, 7526, 8215, 9637) that not every Python counts as private."""
+
+NAT64 = _networks("64:ff9b::/96 64:ff9b:1::/48")
+"""Behind these, a translator's IPv4 address stands in the last 32 bits (RFC 6052 §2.2, RFC 8215)."""
+
+PUBLIC6 = _networks("2000::/3 64:ff9b::/96")
+"""All that is global unicast in IPv6 (RFC 4291 §2.4), and NAT64's well-known prefix."""
 
 NOBODY = ipaddress.ip_network("240.0.0.0/4")
 """Reserved for ever (RFC 1112 §4); Python counts it as private."""
@@ -88,18 +102,23 @@ class Policy:
         )
 
     def permits(self, address: Address) -> bool:
-        """Whether a connection to `address` may be made."""
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        """Whether a connection to `address` may be made; IPv4 addresses that it carries must pass as well."""
+        if isinstance(address, ipaddress.IPv4Address):
+            return self._passes(address)
+        if address.ipv4_mapped:
+            return self._passes(address.ipv4_mapped)
+        return self._passes(address) and all(self._passes(one) for one in _carried(address))
+
+    def _passes(self, address: Address) -> bool:
         if _within(address, METADATA) or _within(address, self.deny):
             return False
         if _within(address, self.allow):
             return True
         if address.is_multicast or address.is_unspecified:
             return False
-        if address.is_loopback or address.is_private:
+        if address.is_loopback or address.is_private or _within(address, SPECIAL):
             return self.private and not _within(address, (NOBODY,))
-        return address.is_global
+        return address.is_global and (address.version == 4 or _within(address, PUBLIC6))
 
 
 class Guard:
@@ -222,6 +241,18 @@ def _split(url: str, schemes: Sequence[str]) -> tuple[str, str, int, str]:
 
 def _within(address: Address, networks: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
+
+
+def _carried(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """The IPv4 addresses that packets to `address` may be sent to: 6to4, Teredo, NAT64, IPv4-compatible."""
+    if address.sixtofour:  # RFC 3056 §2
+        return (address.sixtofour,)
+    if address.teredo:  # its server and its client, RFC 4380 §4
+        return address.teredo
+    compatible = 1 < int(address) < 1 << 32  # RFC 4291 §2.5.5.1; 0 and 1 are :: and ::1
+    if compatible or _within(address, NAT64):
+        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+    return ()
 
 
 def _is_loopback(host: str) -> bool:
