@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
@@ -13,8 +12,8 @@ from ringline.api.models.fields import HttpUrl, Loop, mistake
 from ringline.api.models.options import AudioFields, choose_audio
 from ringline.calls import commands
 from ringline.calls.options import Audio, GatherRules, InlineAudio, Targets, Utterance
+from ringline.speech import ssml, voices
 
-VOICE = re.compile(r"male|female|[A-Za-z][A-Za-z0-9_-]*(?:\.[^\s.][^\s]*)", re.IGNORECASE)
 MAX_INLINE = 10_000_000
 """Bytes of decoded `playback_content`."""
 
@@ -85,7 +84,7 @@ class VoiceSettings(Body):
     """What a provider's voice may be told; of all of it, only the speed has an effect here."""
 
     type: str | None = None
-    voice_speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
+    voice_speed: Annotated[float | None, Field(ge=0.6, le=1.5)] = None
     speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
 
     def factor(self) -> float:
@@ -94,8 +93,10 @@ class VoiceSettings(Body):
 
 
 def _voice(value: str) -> str:
-    if not VOICE.fullmatch(value):
-        raise mistake("90012", "voice must be male, female, or Provider.Model.VoiceId.")
+    try:
+        voices.parse(value)
+    except voices.UnknownVoice as error:
+        raise mistake("90012", f"{error}.") from None
     return value
 
 
@@ -120,10 +121,19 @@ class SpeakFields(Body):
             raise mistake("90010", "payload has nothing to say.")
         return value
 
-    def utterance(self, text: str) -> Utterance:
-        """`text` in this voice; raises `ApiError` 90030 for what the basic level cannot do."""
+    def utterance(self, text: str, pointer: str = "/payload") -> Utterance:
+        """`text` in this voice.
+
+        Raises `ApiError`: 90030 for what the basic level cannot do, 90010 at `pointer` for markup that cannot
+        be read.
+        """
         if self.service_level == "basic" and (self.payload_type != "text" or self.language != "en-US"):
             raise errors.invalid("90030", "/service_level", "The basic level speaks en-US text only.")
+        if self.payload_type == "ssml":
+            try:
+                ssml.parse(text)
+            except ssml.SsmlError as error:
+                raise errors.invalid("90010", pointer, f"The SSML cannot be read: {error}.") from None
         return Utterance(
             text=text,
             voice=self.voice,
@@ -234,7 +244,9 @@ class GatherUsingSpeak(CommandBody, DigitFields, SpeakFields):
         return commands.Gather(
             rules=self.rules(tries=self.maximum_tries),
             prompt=self.utterance(self.payload),
-            invalid_prompt=self.utterance(self.invalid_payload) if self.invalid_payload else None,
+            invalid_prompt=(
+                self.utterance(self.invalid_payload, "/invalid_payload") if self.invalid_payload else None
+            ),
             gather_id=self.gather_id,
             **self.common(),
         )
