@@ -117,6 +117,15 @@ def test_a_key_interrupts_the_prompt() -> None:
     assert "call.playback.started" in world.events()
 
 
+def test_a_prompt_that_was_interrupted_before_it_began_has_no_event() -> None:
+    world, leg = gathering(GatherRules(), prompt=PROMPT)
+    prompt = last_playout(world)
+    before = world.events()
+    press(world, leg, "1")
+    world.give(leg, PlayoutEnded(prompt, "stopped"))
+    assert world.events() == before
+
+
 def test_the_time_runs_from_the_end_of_the_prompt() -> None:
     world, leg = gathering(GatherRules(total_ms=5000), prompt=PROMPT)
     world.advance(60)

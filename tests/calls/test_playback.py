@@ -84,6 +84,28 @@ def test_stop_all_forgets_the_queue_without_events() -> None:
     assert leg.playouts == []
 
 
+@pytest.mark.parametrize("command", [PlaybackStart(audio=SONG), Speak(utterance=HELLO)])
+def test_what_is_stopped_before_it_began_has_no_event(command: PlaybackStart | Speak) -> None:
+    world = World()
+    leg = world.answered()
+    before = world.events()
+    world.order(leg, command)
+    world.order(leg, PlaybackStart(audio=SONG))
+    world.order(leg, PlaybackStop(stop="current"))
+    first = playing(world, leg)[0]
+    world.give(leg, PlayoutEnded(first, "stopped"))
+    assert world.events() == before
+    assert len(playing(world, leg)) == 2
+
+
+def test_audio_of_no_length_begins_and_ends() -> None:
+    world = World()
+    leg = world.answered()
+    world.order(leg, Speak(utterance=HELLO))
+    world.give(leg, PlayoutEnded(playing(world, leg)[0], "completed"))
+    assert world.events()[-2:] == ["call.speak.started", "call.speak.ended"]
+
+
 def test_stopping_nothing_is_no_error() -> None:
     world = World()
     leg = world.answered()
@@ -145,6 +167,7 @@ def test_speech_stopped_counts_as_completed_and_failed_speech_has_no_word() -> N
     leg = world.answered()
     for outcome, status in (("stopped", "completed"), ("failed", None)):
         world.order(leg, Speak(utterance=HELLO))
+        world.give(leg, PlayoutStarted(playing(world, leg)[-1]))
         world.give(leg, PlayoutEnded(playing(world, leg)[-1], outcome))  # type: ignore[arg-type]
         ended = world.last("call.speak.ended")
         assert isinstance(ended, CallSpeakEnded)

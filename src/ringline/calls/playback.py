@@ -103,7 +103,7 @@ def ended(leg: Leg, event: PlayoutEnded, context: Context) -> list[Effect]:
     following: list[Effect] = []
     if not playout.overlay and was_current and leg.playouts:
         following = [_play(leg, leg.playouts[0])]
-    return [*events.playout_ended(leg, playout, event), *following]
+    return [*_told_of_the_end(leg, playout, event), *following]
 
 
 def end_all(leg: Leg, context: Context) -> list[Effect]:
@@ -117,6 +117,15 @@ def end_all(leg: Leg, context: Context) -> list[Effect]:
         if playout.started:
             effects += events.playout_hung_up(leg, playout)
     return effects
+
+
+def _told_of_the_end(leg: Leg, playout: Playout, event: PlayoutEnded) -> list[Effect]:
+    """What was stopped before it began has no event, audio of no length has both; a failure is always told."""
+    if playout.started or event.outcome in ("missing", "failed"):
+        return events.playout_ended(leg, playout, event)
+    if event.outcome == "stopped":
+        return []
+    return [*events.playout_started(leg, playout), *events.playout_ended(leg, playout, event)]
 
 
 def _open_for_audio(leg: Leg, command: str) -> list[Effect]:
