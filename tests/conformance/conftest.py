@@ -11,10 +11,14 @@ import pytest
 import telnyx
 import uvicorn
 
+from ringline.api.ports import ApiSettings
 from ringline.core.clock import VirtualClock
 from ringline.store.db import Store
 from tests.api.house import KEY, House, prepare
 from tests.conformance.ai_seeds import models_of
+
+LARGEST = 2**16
+"""Bytes of a body that is not media."""
 
 
 @dataclass
@@ -63,7 +67,9 @@ async def _serve(folder: Path, found: list[Served], ready: threading.Event, done
     clock = VirtualClock()
     store = Store.open(f"sqlite:///{folder / 'ringline.db'}", clock=clock)
     async with models_of(folder, clock) as models:
-        await _run(House(folder, store, clock, account_id, other, **models), found, ready, done)
+        limits = ApiSettings(max_body_bytes=LARGEST)
+        house = House(folder, store, clock, account_id, other, settings=limits, **models)
+        await _run(house, found, ready, done)
     await store.close()
 
 

@@ -1,5 +1,6 @@
 """The API as one ASGI application."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import ringline
 from ringline.api import ai_errors, codes, errors
 from ringline.api.edge import Edge
 from ringline.api.metrics import Metrics
-from ringline.api.models.errors import REFUSALS
+from ringline.api.models.errors import REFUSALS, refusals
 from ringline.api.ports import ApiDeps
 from ringline.api.routes import (
     account,
@@ -87,6 +88,9 @@ class Api(FastAPI):
             schema["servers"] = [{"url": "/"}]
             schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"key": []}]
+            for path, operations in schema["paths"].items():
+                for method, operation in operations.items():
+                    _describe(operation["responses"], refusals(method, path))
         return schema
 
 
@@ -120,6 +124,13 @@ def build_app(deps: ApiDeps) -> FastAPI:
         app.add_exception_handler(kind, _duplicate)
     app.add_middleware(Edge, deps=deps, metrics=Metrics(deps.registry))
     return app
+
+
+def _describe(responses: dict[str, Any], refused: Mapping[int, str]) -> None:
+    """Add refusals that an operation does not describe itself."""
+    envelope = responses["422"]["content"]
+    for status, description in refused.items():
+        responses.setdefault(str(status), {"description": description, "content": envelope})
 
 
 def _answer(request: Request, error: ApiError, headers: dict[str, str] | None = None) -> Response:

@@ -5,13 +5,18 @@ from fastapi import APIRouter
 from ringline.api import errors
 from ringline.api.context import Ctx
 from ringline.api.models.calls import Dial
+from ringline.api.models.errors import Described, ErrorEnvelope
 from ringline.api.models.views import ActiveCall, Call
 from ringline.api.paging import Data, Listing, Meta, PageQuery
 
 router = APIRouter(tags=["calls"])
 
+CROWDED: Described = {
+    403: {"model": ErrorEnvelope, "description": "The connection has as many calls as its limit allows."}
+}
 
-@router.post("/calls", response_model_exclude_none=True)
+
+@router.post("/calls", response_model_exclude_none=True, responses=CROWDED)
 async def dial(ctx: Ctx, body: Dial) -> Data[Call]:
     """Place a call; `call.initiated`, then `call.answered` or `call.hangup` follow."""
     return Data(data=Call.of(await ctx.deps.calls.dial(ctx.account_id, body.command())))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from ringline.api import downloads, errors, filters, uploads
 from ringline.api.context import Ctx, discard
+from ringline.api.models.errors import Described, ErrorEnvelope
 from ringline.api.models.media import MediaBody, MediaView
 from ringline.api.paging import Data, Listing, Meta, Number, Page
 from ringline.store import media
@@ -34,6 +35,11 @@ UPLOAD: dict[str, Any] = {
             },
         },
     }
+}
+
+RANGES: Described = {
+    206: {"description": "The part that `Range` names."},
+    416: {"model": ErrorEnvelope, "description": "`Range` begins behind the end of the file."},
 }
 
 
@@ -135,7 +141,7 @@ async def delete_media(ctx: Ctx, media_name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{media_name}/download", response_class=Response)
+@router.get("/{media_name}/download", response_class=Response, responses=RANGES)
 async def download_media(
     ctx: Ctx, media_name: str, range: Annotated[str | None, Header()] = None
 ) -> Response:

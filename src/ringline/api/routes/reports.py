@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from ringline.api import errors
 from ringline.api.context import Context, Ctx, discard
+from ringline.api.models.errors import BAD_REQUESTS
 from ringline.api.models.reports import SttReportBody, SttReportList, SttReportView, UsageView
 from ringline.api.paging import Data
 from ringline.core.errors import ApiError
@@ -59,7 +60,7 @@ async def delete_stt_report(ctx: Ctx, id: str) -> Data[SttReportView]:
     return Data(data=SttReportView.of(gone, ""))
 
 
-@reports.get("/usage_reports/speech_to_text")
+@reports.get("/usage_reports/speech_to_text", responses=BAD_REQUESTS)
 async def stt_usage(ctx: Ctx, start_date: Moment = None, end_date: Moment = None) -> Data[UsageView]:
     """Speech recognition by day, engine and model; the last month where no range is given.
 
