@@ -93,6 +93,8 @@ WRONG: list[tuple[dict[str, Any], int, str, str]] = [
     ),
     ({"model": "small", "input": "a", "dimensions": 3}, 400, "/dimensions", "10015"),
     ({"model": "small", "input": "x" * (CONTEXT + 1)}, 400, "/input", "10015"),
+    ({"model": "thenlper/gte-large", "input": [7, 8]}, 400, "/input", "10015"),
+    ({"model": "thenlper/gte-large", "input": [[7], [8]]}, 400, "/input", "10015"),
     ({"model": "nobody/nothing", "input": "a"}, 404, "/model", "10005"),
 ]
 

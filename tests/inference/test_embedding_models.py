@@ -15,7 +15,7 @@ from ringline.inference.embedding_models import (
     aliases_to,
     make_embedder,
 )
-from ringline.inference.errors import UnknownModel
+from ringline.inference.errors import EngineFailed, EngineRefused, UnknownModel
 from ringline.inference.registry import LocalFile, Model, Task, load_registry
 
 pytestmark = pytest.mark.unit
@@ -97,6 +97,23 @@ def test_every_other_name_leads_to_the_default() -> None:
     assert aliases_to("two", []) == {}
     with pytest.raises(ConfigError, match="'three' is not served; there are one, two"):
         aliases_to("three", ["one", "two"])
+
+
+OPENAIS = ("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002")
+
+
+async def test_tokens_under_the_name_of_another_model_are_refused(tmp_path: Path) -> None:
+    async with httpx.AsyncClient() as client:
+        embedder = make_embedder(
+            [], LocalChoice(tmp_path), SystemClock(), upstream=UPSTREAM, client=client, default="e5"
+        )
+        for name in OPENAIS:
+            with pytest.raises(EngineRefused, match=f"{name} leads to e5 here.*ctx_length=False") as refused:
+                await embedder.embed(["a text", [15339, 1917]], name)
+            assert (refused.value.status, refused.value.param) == (400, "input")
+        for name in ("", "e5", "gte"):
+            with pytest.raises(EngineFailed):  # it was asked, and nobody listens there
+                await embedder.embed([[15339, 1917]], name)
 
 
 def test_an_upstream_that_cannot_work_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringline.inference.cards import ModelCard
-from ringline.inference.embedding_job import Input, Vectors
+from ringline.inference.embedding_job import OWN_TOKENS, Input, Vectors
 from ringline.inference.errors import EngineRefused, UnknownModel
 from ringline.workers import Priority
 
@@ -99,13 +99,17 @@ class Embedder:
     ) -> Embedded:
         """Embed texts or token arrays; see `EmbeddingRequest`.
 
-        Raises `UnknownModel`; `EngineRefused` for an input that is too long or dimensions the model does not
-        have; `EngineFailed`; `Busy` when there is no place.
+        Raises `UnknownModel`; `EngineRefused` for an input that is too long, dimensions the model does not
+        have, or token arrays under another model's name; `EngineFailed`; `Busy` when there is no place.
         """
-        engine = self._engines.get(model) or self._engines.get(self._aliases.get(model, ""))
-        if engine is None:
+        meant = model if model in self._engines else self._aliases.get(model)
+        if meant is None:
             raise UnknownModel(model)
-        return await engine.embed(EmbeddingRequest(texts, dimensions, cut, priority))
+        request = EmbeddingRequest(texts, dimensions, cut, priority)
+        # The numbers of another vocabulary are words in this one: nothing later would show it.
+        if model not in ("", meant) and not all(isinstance(one, str) for one in texts):
+            raise EngineRefused(400, f"{model} leads to {meant} here, and {OWN_TOKENS}.", "input")
+        return await self._engines[meant].embed(request)
 
     async def stop(self) -> None:
         """Stop every engine."""

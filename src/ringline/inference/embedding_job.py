@@ -13,6 +13,10 @@ Input = str | Sequence[int]
 """A text, or the ids of its tokens in the model's own vocabulary."""
 
 FLOAT = np.dtype("<f4")
+OWN_TOKENS = (
+    "token arrays are ids of this model's own tokenizer. "
+    "Send text (LangChain: check_embedding_ctx_length=False)"
+)
 
 
 class OnnxSettings(msgspec.Struct, frozen=True, array_like=True):

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from ringline.core.errors import ConfigError
 from ringline.inference.embedding_graph import with_integers
 from ringline.inference.embedding_job import (
+    OWN_TOKENS,
     EmbeddingAnswer,
     OnnxSettings,
     Vectors,
@@ -102,10 +103,7 @@ class OnnxEmbeddings:
         wrong = next((token for token in tokens if not 0 <= token < self._vocabulary), None)
         if wrong is None:
             return None
-        return (
-            f"token {wrong} is not in the model's vocabulary of {self._vocabulary}: token arrays are ids of "
-            "this model's own tokenizer. Send text (LangChain: check_embedding_ctx_length=False)"
-        )
+        return f"token {wrong} is not in the model's vocabulary of {self._vocabulary}: {OWN_TOKENS}"
 
     def _cut(self, tokens: list[int], limit: int) -> list[int]:
         return tokens if len(tokens) <= limit else [*tokens[: limit - 1], self._end]
