@@ -24,6 +24,7 @@ from ringline.timeline.export import CallRecord, ExportUnreadable
 from ringline.timeline.log import merge
 from ringline.timeline.redaction import redact_all
 from ringline.timeline.render_html import page
+from ringline.timeline.sound import Sound
 from ringline.timeline.svg import Lane, Mark, Scale, Waveform
 from ringline.timeline.text import show
 from ringline.webhooks.outbox import QueuedEvent, queue_event
@@ -65,7 +66,7 @@ def drawings(text: str) -> list[ElementTree.Element]:
 
 
 def test_the_page_shows_what_happened() -> None:
-    text = page(WHOLE, peaks={"r1": ((0.1, 0.9, 0.4), (0.0, 0.2, 1.0))})
+    text = page(WHOLE, sounds=[Sound("r1", peaks=((0.1, 0.9, 0.4), (0.0, 0.2, 1.0)))])
     words = " ".join(Elements(text).words)
     for wanted in (
         "The caller ended it: normal_clearing, SIP 200.",
@@ -89,17 +90,21 @@ def test_the_page_shows_what_happened() -> None:
 
 
 def test_the_page_needs_nothing_else() -> None:
-    text = page(WHOLE)
+    text = page(WHOLE, sounds=[Sound("r1", "audio/wav", b"RIFF"), Sound("r2", note="it is too large")])
     elements = Elements(text)
     assert not [
         tag for tag, _ in elements.found if tag in {"script", "link", "img", "iframe", "object", "form"}
     ]
-    assert not [name for _, attrs in elements.found for name in attrs if name in {"src", "href", "action"}]
+    leads = [
+        attrs[name] for _, attrs in elements.found for name in attrs if name in {"src", "href", "action"}
+    ]
+    assert leads == ["data:audio/wav;base64,UklGRg=="]
+    assert "r2: it is too large" in elements.words
     assert (
         "meta",
         {
             "http-equiv": "Content-Security-Policy",
-            "content": "default-src 'none'; style-src 'unsafe-inline'",
+            "content": "default-src 'none'; style-src 'unsafe-inline'; media-src data:",
         },
     ) in elements.found
     assert "prefers-color-scheme:dark" in text.replace(" ", "")
@@ -144,12 +149,14 @@ def test_no_text_can_become_markup(redacted: bool) -> None:
         Entry(n, n, START + timedelta(milliseconds=n), EVIL, EVIL, body)
         for n, body in enumerate(bodies_with(EVIL), 1)
     ]
-    text = page(redact_all(evil) if redacted else evil, peaks={EVIL: ((0.5, 2.0, -1.0, float("nan")),)})
+    peaks = ((0.5, 2.0, -1.0, float("nan")),)
+    sounds = [Sound(EVIL, EVIL, b"x", peaks), Sound("r2", note=EVIL)]
+    text = page(redact_all(evil) if redacted else evil, sounds=sounds)
     elements = Elements(text)
     assert {tag for tag, _ in elements.found} <= {
         *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "div", "section", "article"),
         *("dl", "dt", "dd", "svg", "text", "line", "rect", "path", "g", "table", "tr", "th", "td", "br"),
-        *("details", "summary", "pre"),
+        *("details", "summary", "pre", "p", "audio"),
     }
     assert not [name for _, attrs in elements.found for name in attrs if name.startswith("on")]
     text.encode()  # what is no text on the wire is none on the page
@@ -250,6 +257,8 @@ async def collected(store: Store, clock: VirtualClock, ids: Ids, *, redacted: bo
         started_at=START,
         webhooks={},
         hangup_cause="normal_clearing",
+        hangup_source="callee",
+        sip_hangup_cause="200",
     )
     event = QueuedEvent(
         ids.uuid(),
@@ -281,8 +290,27 @@ async def test_an_export_can_be_read_back(
     assert (b"3125550" in whole) is not redacted
     assert (b"my name" in whole) is not redacted
     assert len(record.entries) == len(CALL)
-    assert [leg.leg_id for leg in record.legs] == [LEG]
+    (leg,) = record.legs
+    assert (leg.leg_id, leg.hangup_cause, leg.hangup_source, leg.sip_hangup_cause) == (
+        *(LEG, "normal_clearing", "callee", "200"),
+    )
     assert record.events[0].payload == (None if redacted else {"from": "+13125550100"})
+
+
+def test_what_is_left_of_a_call_without_a_timeline_is_its_sound() -> None:
+    assert (
+        "audio",
+        {"controls": None, "preload": "metadata", "src": "data:audio/mpeg;base64,/w=="},
+    ) in Elements(page([], sounds=[Sound("r1", "audio/mpeg", b"\xff")])).found
+
+
+async def test_an_export_of_an_older_version_names_no_one_who_hung_up(
+    store: Store, clock: VirtualClock, ids: Ids
+) -> None:
+    record = msgspec.json.decode(export.to_json(await collected(store, clock, ids, redacted=True)))
+    for leg in record["legs"]:
+        del leg["hangup_source"], leg["sip_hangup_cause"]
+    assert export.from_json(msgspec.json.encode(record)).legs[0].hangup_source is None
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,9 @@ def line(entry: Entry, offset_ms: float, letters: Letters) -> str:
 def _story(leg: ExportedLeg, entries: Sequence[Entry]) -> Iterator[str]:
     if not entries:
         yield "  Its timeline is gone (timeline.retention_days)."
+        if leg.hangup_cause:
+            source, status = leg.hangup_source or "unknown", leg.sip_hangup_cause or "unspecified"
+            yield f"  ended by {source}: {leg.hangup_cause}, SIP {status}"
         return
     one: Summary = readers.summary(entries)
     began = leg.started_at.astimezone().isoformat(sep=" ", timespec="milliseconds")

@@ -21,6 +21,7 @@ from ringline.store.legs import Leg
 from ringline.timeline.export import CallRecord, to_json, to_zip
 from ringline.timeline.readers import iso, since
 from ringline.timeline.render_html import page
+from ringline.timeline.sound import Sound
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="What calls there were, and what happened in them."
@@ -32,7 +33,10 @@ WhichOrFile = Annotated[str, typer.Argument(metavar="ID", help=f"{ANY_ID}; or an
 WholeSession = Annotated[bool, typer.Option("--session", help="All legs of the session.")]
 Reveal = Annotated[
     bool,
-    typer.Option("--reveal", help="Show digits, words and numbers of people; they are masked otherwise."),
+    typer.Option(
+        "--reveal",
+        help="Show digits, words and numbers of people, and on pages what was recorded; masked otherwise.",
+    ),
 ]
 
 
@@ -72,17 +76,19 @@ def show(
 ) -> None:
     """What happened in a call: SIP, commands, webhooks with their latency, sound, keys, and its end."""
     file = Path(which)
+    settings = settings_of(config, data)
     if following and (as_json or html or file.is_file()):
         raise fail("--follow prints lines as they come: not with --json, --html or a file")
     if following:
-        follow(settings_of(config, data), which, whole_session=whole_session, reveal=reveal)
+        follow(settings, which, whole_session=whole_session, reveal=reveal)
         return
     if file.is_file():
         record = read_file(file)
     else:
-        record = read_store(settings_of(config, data), which, whole_session=whole_session, reveal=reveal)
+        record = read_store(settings, which, whole_session=whole_session, reveal=reveal)
     if html is not None:
-        html.write_text(page(record.entries), encoding="utf-8")
+        sounds = [] if file.is_file() else sounds_of(settings, record)
+        html.write_text(page(record.entries, sounds=sounds), encoding="utf-8")
         typer.echo(f"wrote {html}")
     elif as_json:
         typer.echo(to_json(record))
@@ -103,11 +109,21 @@ def export(
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Everything about a call's session in one file, which `ringline calls show` reads back."""
-    record = read_store(settings_of(config, data), which, whole_session=True, reveal=reveal)
+    """Everything about a call's session in one file, which `ringline calls show` reads back.
+
+    It is a zip file: the record, its page, its text. With --reveal the page has the recordings too, to be
+    seen and heard.
+    """
+    settings = settings_of(config, data)
+    record = read_store(settings, which, whole_session=True, reveal=reveal)
+    sounds = sounds_of(settings, record)
     file = output or Path(f"call-{record.session_id}.zip")
-    file.write_bytes(to_zip(record))
-    typer.echo(f"wrote {file} ({len(record.legs)} legs, {len(record.entries)} entries)")
+    file.write_bytes(to_zip(record, sounds=sounds))
+    heard = sum(bool(one.content) for one in sounds)
+    typer.echo(f"wrote {file} ({len(record.legs)} legs, {len(record.entries)} entries, {heard} recordings)")
+    for one in sounds:
+        if one.note:
+            typer.echo(f"recording {one.recording_id}: {one.note}")
 
 
 def read_store(settings: Settings, which: str, *, whole_session: bool, reveal: bool) -> CallRecord:
@@ -115,6 +131,14 @@ def read_store(settings: Settings, which: str, *, whole_session: bool, reveal: b
     with opened(settings) as database:
         found = database.read(find_call, which, whole_session=whole_session)
         return database.read(read_call, found, whole_session=whole_session, reveal=reveal)
+
+
+def sounds_of(settings: Settings, record: CallRecord) -> list[Sound]:
+    """The record's recordings, as far as a page may hold them."""
+    from ringline.cli.sounds import read_sounds  # noqa: PLC0415 - FFmpeg is slow to load and seldom needed
+
+    with opened(settings) as database:
+        return read_sounds(database, settings, record)
 
 
 def show_record(record: CallRecord) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ringline.cli.lookup import Found
 from ringline.core.clock import SystemClock
+from ringline.timeline import readers
 from ringline.timeline.export import CallRecord, collect, from_json, from_zip
 
 
@@ -28,10 +29,13 @@ def only(record: CallRecord, leg_ids: Sequence[str]) -> CallRecord:
     """What the record says of these legs."""
     events = tuple(event for event in record.events if event.leg_id in leg_ids)
     ids = {event.id for event in events}
+    entries = tuple(entry for entry in record.entries if entry.leg_id in leg_ids)
+    recorded = {span.id for span in readers.recordings(entries)}
     return msgspec.structs.replace(
         record,
         legs=tuple(leg for leg in record.legs if leg.leg_id in leg_ids),
-        entries=tuple(entry for entry in record.entries if entry.leg_id in leg_ids),
+        entries=entries,
         events=events,
         attempts=tuple(tried for tried in record.attempts if tried.event_id in ids),
+        recordings=tuple(one for one in record.recordings if one in recorded),
     )

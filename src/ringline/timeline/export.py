@@ -1,6 +1,7 @@
 """Everything about one session in one file, for bug reports and archives; it can be read back."""
 
 import zipfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from ringline.timeline.entries import Entry
 from ringline.timeline.log import read_session
 from ringline.timeline.redaction import mask_party, redact_all
 from ringline.timeline.render_html import page
+from ringline.timeline.sound import Sound
 from ringline.timeline.text import show
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -66,6 +68,9 @@ class ExportedLeg(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: datetime | None
     ended_at: datetime | None
     hangup_cause: str | None
+    hangup_source: str | None = None
+    """Who ended it: caller, callee, unknown; none in exports that older versions wrote."""
+    sip_hangup_cause: str | None = None
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +85,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[ExportedEvent, ...]
     attempts: tuple[ExportedAttempt, ...]
     recordings: tuple[str, ...]
-    """Their ids; the sound itself is fetched from the API."""
+    """Their ids; the sound itself is on the page, or fetched from the API."""
 
 
 def collect(conn: sa.Connection, session_id: str, *, now: datetime, redacted: bool = True) -> CallRecord:
@@ -135,14 +140,17 @@ def from_json(data: bytes) -> CallRecord:
     return record
 
 
-def to_zip(record: CallRecord) -> bytes:
-    """The record with a page and a text made from it: `call.json`, `call.html`, `call.txt`."""
+def to_zip(record: CallRecord, *, sounds: Sequence[Sound] = ()) -> bytes:
+    """The record with a page and a text made from it: `call.json`, `call.html`, `call.txt`.
+
+    The page holds the sounds, to be looked at and listened to without anything else.
+    """
     file = BytesIO()
     stamp = record.exported_at.astimezone(UTC).timetuple()[:6]
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in (
             ("call.json", to_json(record)),
-            ("call.html", page(record.entries).encode()),
+            ("call.html", page(record.entries, sounds=sounds).encode()),
             ("call.txt", show(record.entries).encode()),
         ):
             archive.writestr(zipfile.ZipInfo(name, stamp), text, zipfile.ZIP_DEFLATED)

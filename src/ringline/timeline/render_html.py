@@ -21,12 +21,9 @@ from ringline.timeline.entries import (
     TimerFired,
 )
 from ringline.timeline.readers import Span, Summary, WebhookTimes
+from ringline.timeline.sound import Sound
 from ringline.timeline.svg import Lane, Mark, Scale, Waveform
 from ringline.timeline.text import describe
-
-Peaks = Mapping[str, tuple[tuple[float, ...], ...]]
-"""By recording id: for each channel, peaks 0–1 at equal distances over the recording."""
-
 
 _STYLE = resources.files("ringline.timeline").joinpath("call.css").read_text("utf-8")
 
@@ -34,20 +31,26 @@ _NO_TEXT = dict.fromkeys([*range(9), 11, 12, *range(14, 32)], "\ufffd")
 """Control characters, which HTML and SVG do not allow."""
 
 
-def page(entries: Sequence[Entry], *, peaks: Peaks | None = None) -> str:
-    """The whole page. Redact `entries` before, unless the reader may see everything."""
+def page(entries: Sequence[Entry], *, sounds: Sequence[Sound] = ()) -> str:
+    """The whole page, with its recordings if `sounds` are given: then it can be listened to as well.
+
+    Redact `entries` before, and give no sound, unless the reader may see everything.
+    """
+    recorded = f"<section><h2>Recordings</h2>{''.join(map(_player, sounds))}</section>" if sounds else ""
     if not entries:
-        return _document("No such call", "<h1>Nothing is known of this call.</h1>")
+        return _document("No such call", f"<h1>Nothing is known of this call.</h1>{recorded}")
     legs = readers.by_leg(entries)
     scale = Scale(entries[0].at, max(entry.at for entry in entries))
     title = f"Call {entries[0].session_id}"
     rows = readers.ladder(entries)
+    peaks = {one.recording_id: one.peaks for one in sounds if one.peaks}
     parts = [f"<h1>{escape(title)}</h1>", '<div class="cards">']
     parts += [_card(readers.summary(own)) for own in legs.values()]
     parts.append("</div>")
     for leg_id, own in legs.items():
         head = f"Leg {escape(leg_id)}" if len(legs) > 1 else "Timeline"
-        parts.append(f"<section><h2>{head}</h2>{svg.lanes(_lanes(own, scale, peaks or {}), scale)}</section>")
+        parts.append(f"<section><h2>{head}</h2>{svg.lanes(_lanes(own, scale, peaks), scale)}</section>")
+    parts.append(recorded)
     if rows:
         parts.append(f"<section><h2>SIP</h2>{svg.ladder(rows)}</section>")
     if sent := readers.webhooks(entries):
@@ -78,7 +81,14 @@ def _card(leg: Summary) -> str:
     return f'<article class="card"><h2>{escape(leg.leg_id)}</h2><dl>{rows}</dl></article>'
 
 
-def _lanes(entries: Sequence[Entry], scale: Scale, peaks: Peaks) -> list[Lane]:
+def _player(sound: Sound) -> str:
+    name = escape(sound.recording_id)
+    if not sound.content:
+        return f"<p>{name}: {escape(sound.note)}</p>"
+    return f'<p>{name}</p><audio controls preload="metadata" src="{escape(sound.uri)}"></audio>'
+
+
+def _lanes(entries: Sequence[Entry], scale: Scale, peaks: Mapping[str, svg.Channels]) -> list[Lane]:
     end = scale.start + timedelta(milliseconds=scale.length_ms)
     recorded = readers.recordings(entries)
     return [
@@ -220,7 +230,7 @@ def _seconds(ms: float | None) -> str:
 
 
 def _document(title: str, body: str) -> str:
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; media-src data:"
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'

@@ -21,6 +21,9 @@ CHAR = 6.3
 MAX_MESSAGES = 400
 STEPS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000)
 
+Channels = tuple[tuple[float, ...], ...]
+"""For each channel, peaks 0–1 at equal distances."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -35,11 +38,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """The loudness of a recording: for each channel, peaks 0–1 at equal distances from `start` to `end`."""
+    """The loudness of a recording from `start` to `end`."""
 
     start: datetime
     end: datetime
-    channels: tuple[tuple[float, ...], ...]
+    channels: Channels
 
 
 @dataclass(frozen=True, slots=True)
