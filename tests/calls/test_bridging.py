@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringline.calls.commands import Bridge, Hangup, PlaybackStart, Transfer
+from ringline.calls.commands import Answer, Bridge, Hangup, PlaybackStart, Transfer
 from ringline.calls.effects import (
     AcceptLine,
     JoinMedia,
@@ -11,9 +11,18 @@ from ringline.calls.effects import (
     Play,
     Ringback,
     SendDigits,
+    StartRecording,
 )
-from ringline.calls.inputs import DigitHeard, Failed, HungUp, PlayoutEnded, PlayoutStarted, Ringing
-from ringline.calls.options import DialTarget, Targets, UrlAudio
+from ringline.calls.inputs import (
+    DigitHeard,
+    Failed,
+    HungUp,
+    JoinRefused,
+    PlayoutEnded,
+    PlayoutStarted,
+    Ringing,
+)
+from ringline.calls.options import DialTarget, RecordOptions, Targets, UrlAudio
 from ringline.calls.state import JoinOptions, Leg, State
 from ringline.core.errors import ApiError
 
@@ -84,6 +93,65 @@ def test_bridge_with_ringtone_waits_for_the_answer() -> None:
     world.answered(b)
     assert a.peer is not None
     assert world.done(Ringback, a)[-1] == Ringback(None)
+
+
+def test_bridge_with_ringtone_waits_until_the_app_answers_a_parked_leg() -> None:
+    world = World()
+    a, b = world.answered(), world.incoming()
+    world.order(a, Bridge(other=b.id, play_ringtone=True))
+    assert world.done(Ringback, a) == [Ringback("us")]
+    assert not world.done(AcceptLine)
+    world.order(b, Answer())
+    world.answered(b)
+    assert (a.peer and a.peer.call, b.peer and b.peer.call) == (b.id, a.id)
+    assert world.done(Ringback, a)[-1] == Ringback(None)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_bridge_with_ringtone_waits_for_both(first: int) -> None:
+    world = World()
+    a, b = legs = world.outgoing(), world.incoming()
+    world.order(a, Bridge(other=b.id, play_ringtone=True, record=RecordOptions("wav", "dual")))
+    assert not world.done(StartRecording)
+    world.answered(legs[first])
+    assert a.peer is None
+    assert world.done(Ringback) == ([] if first else [Ringback("us")])
+    world.answered(legs[1 - first])
+    assert (a.peer and a.peer.call, b.peer and b.peer.call) == (b.id, a.id)
+    assert len(world.done(StartRecording, a)) == 1
+    assert world.events().count("call.bridged") == 2
+
+
+def test_who_was_waited_for_and_leaves_leaves_the_other_alone() -> None:
+    world = World()
+    a, b = world.outgoing(), world.answered()
+    world.order(a, Bridge(other=b.id, play_ringtone=True))
+    world.give(b, HungUp("remote"))
+    world.answered(a)
+    assert (a.alive, a.peer) == (True, None)
+    assert not world.done(Ringback)
+    c = world.incoming()
+    world.order(a, Bridge(other=c.id, play_ringtone=True))
+    world.order(c, Hangup())
+    assert a.alive
+    assert world.done(Ringback, a) == [Ringback("us"), Ringback(None)]
+
+
+def test_ringing_ends_when_the_other_was_gone_already() -> None:
+    world = World()
+    a, b = world.answered(), world.outgoing()
+    world.order(a, Bridge(other=b.id, play_ringtone=True))
+    world.give(a, JoinRefused(b.id, taken=False))
+    assert a.alive
+    assert world.done(Ringback, a)[-1] == Ringback(None)
+
+
+def test_a_pair_that_is_bridged_again_stays_bridged() -> None:
+    world = World()
+    a, b = world.bridged()
+    world.order(a, Bridge(other=b.id))
+    assert (a.peer and a.peer.call, b.peer and b.peer.call) == (b.id, a.id)
+    assert world.events().count("call.bridged") == 2
 
 
 def test_bridging_a_bridged_leg_frees_its_former_peer() -> None:

@@ -20,7 +20,17 @@ from ringline.calls.effects import (
 )
 from ringline.calls.inputs import DigitHeard, Joined, JoinRefused, PeerFailed, PeerLeft, PeerRings, Relayed
 from ringline.calls.options import WebhookOptions
-from ringline.calls.state import Facts, JoinAsked, JoinOptions, Leg, OnAnswer, Peer, Playout, State
+from ringline.calls.state import (
+    Facts,
+    JoinAsked,
+    JoinOptions,
+    JoinWanted,
+    Leg,
+    OnAnswer,
+    Peer,
+    Playout,
+    State,
+)
 
 Done = tuple[CommandResult, list[Effect]]
 
@@ -28,24 +38,26 @@ RINGBACK_COUNTRY = "us"
 
 
 def bridge(leg: Leg, command: Bridge, context: Context) -> Done:
-    """Ask another leg to join this one."""
-    leg.require_answered("bridge")
+    """Ask another leg to join this one; with a ringtone, once both are answered."""
+    leg.require_alive()
+    if not command.play_ringtone:
+        leg.require_answered("bridge")
     other = context.find(command.other)
     if other is None or other.facts.application.account_id != leg.facts.application.account_id:
         raise errors.unknown_call()
     if other is leg:
         raise errors.bad_request("A call cannot be bridged to itself.", "/call_control_id")
     other.require_alive()
+    if not command.play_ringtone:
+        other.require_answered("bridge")
     if command.record:
         recording.require_fit(leg, command.record, "/record_timeout_secs")
-    waits = other.state is State.DIALLING and command.play_ringtone
-    if not waits:
-        other.require_answered("bridge")
     own, theirs = _bridge_options(command)
-    asking = Tell(other.id, JoinAsked(leg.id, own=theirs, theirs=own))
-    ringing: list[Effect] = [Ringback(command.ringtone)] if waits else []
-    record = recording.begin(leg, context.ids.uuid(), command.record, context) if command.record else []
-    return CommandResult(), [*record, *ringing, asking]
+    wanted = JoinWanted(other.id, own, theirs, command.ringtone, command.record)
+    if leg.state is State.ANSWERED:
+        return CommandResult(), _ask(leg, wanted, context)
+    leg.join_wanted = wanted
+    return CommandResult(), []
 
 
 def transfer(leg: Leg, command: Transfer, context: Context) -> Done:
@@ -100,9 +112,11 @@ def greeting_ended(leg: Leg, playout_id: str) -> list[Effect]:
 
 
 def join_pending(leg: Leg, context: Context) -> list[Effect]:
-    """Answered at last: agree to the bridge that was asked for meanwhile."""
+    """Answered at last: agree to the bridge that was asked for meanwhile, ask for the one that was wanted."""
     asked, leg.join_pending = leg.join_pending, None
-    return join_asked(leg, asked, context) if asked else []
+    wanted, leg.join_wanted = leg.join_wanted, None
+    agreed = join_asked(leg, asked, context) if asked else []
+    return [*agreed, *(_ask(leg, wanted, context) if wanted else [])]
 
 
 def join_asked(leg: Leg, event: JoinAsked, context: Context) -> list[Effect]:
@@ -114,7 +128,7 @@ def join_asked(leg: Leg, event: JoinAsked, context: Context) -> list[Effect]:
         leg.dialled.remove(event.by)
     if leg.state is not State.ANSWERED:
         leg.join_pending = event
-        if leg.state is not State.PARKED or leg.accepted:
+        if event.waits or leg.state is not State.PARKED or leg.accepted:
             return []
         leg.accepted = True
         return [AcceptLine((), (), silence_when_idle=False)]
@@ -143,6 +157,7 @@ def joined(leg: Leg, event: Joined, context: Context) -> list[Effect]:
 def part(leg: Leg) -> list[Effect]:
     """Leave the bridge, and disappoint who waits for this leg."""
     effects: list[Effect] = []
+    leg.join_wanted = None
     if leg.join_pending:
         effects.append(Tell(leg.join_pending.by, PeerFailed(leg.id)))
         leg.join_pending = None
@@ -184,6 +199,16 @@ def relayed(leg: Leg, event: Relayed) -> list[Effect]:
     if not leg.alive or leg.peer is None or leg.peer.options.mute_dtmf:
         return []
     return [SendDigits(event.digit, max(100, min(event.duration_ms, 500)))]
+
+
+def _ask(leg: Leg, wanted: JoinWanted, context: Context) -> list[Effect]:
+    record = recording.begin(leg, context.ids.uuid(), wanted.record, context) if wanted.record else []
+    other = context.find(wanted.other)
+    if other is None or not other.alive or (leg.peer and leg.peer.call == wanted.other):
+        return record
+    ringing: list[Effect] = [] if other.state is State.ANSWERED else [Ringback(wanted.ringtone)]
+    asking = Tell(other.id, JoinAsked(leg.id, own=wanted.theirs, theirs=wanted.own, waits=True))
+    return [*record, *ringing, asking]
 
 
 def _join_link(leg: Leg) -> list[Effect]:

@@ -244,7 +244,9 @@ def peer_failed(leg: Leg, event: PeerFailed, context: Context) -> list[Effect]:
 
 def join_refused(leg: Leg, event: JoinRefused, context: Context) -> list[Effect]:
     """No bridge: an app that wanted no double bridge wants the call to end instead."""
-    return end_by_us(leg, context) if event.taken and leg.alive else []
+    if not leg.alive:
+        return []
+    return end_by_us(leg, context) if event.taken else bridging.peer_failed(leg, PeerFailed(event.by))
 
 
 def superseded(leg: Leg, _event: Superseded, context: Context) -> list[Effect]:

@@ -120,7 +120,7 @@ def end_all(leg: Leg, context: Context) -> list[Effect]:
 
 
 def _told_of_the_end(leg: Leg, playout: Playout, event: PlayoutEnded) -> list[Effect]:
-    """What was stopped before it began has no event, audio of no length has both; a failure is always told."""
+    """What was stopped before it began has no event, empty audio has both; failures are always told."""
     if playout.started or event.outcome in ("missing", "failed"):
         return events.playout_ended(leg, playout, event)
     if event.outcome == "stopped":

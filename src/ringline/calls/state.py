@@ -102,6 +102,20 @@ class JoinAsked:
     by: str
     own: JoinOptions
     theirs: JoinOptions
+    waits: bool = False
+    """Whether it waits until the app answers a parked leg; else that answers by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinWanted:
+    """A bridge that a leg asks for, at once or when it is answered."""
+
+    other: str
+    own: JoinOptions
+    theirs: JoinOptions
+    ringtone: str
+    """What it hears until the other is answered: a country."""
+    record: RecordOptions | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +294,8 @@ class Leg:
     peer: Peer | None = None
     join_pending: JoinAsked | None = None
     """A bridge that this leg will agree to when it is answered."""
+    join_wanted: JoinWanted | None = None
+    """A bridge that this leg will ask for when it is answered."""
     greeting: str | None = None
     """The playout that the far end hears before it is bridged."""
     dialled: list[str] = field(default_factory=list)
