@@ -93,6 +93,10 @@ async def test_sampling_is_honoured(inference: Inference) -> None:
     assert "".join(token.token for token in tokens) == told.choices[0].message.content
     assert all(len(token.top) == 3 and token.top[0].logprob == token.logprob <= 0 for token in tokens)
 
+    alone = await inference.complete(asked("Say hello.", Sampling(0.0, max_tokens=4, logprobs=True)))
+    assert alone.choices[0].logprobs
+    assert all(token.top == () for token in alone.choices[0].logprobs)
+
     cut = await inference.complete(asked("Count: 1, 2, 3, 4,", Sampling(0.0, max_tokens=30, stop=("5", "2"))))
     assert "5" not in cut.choices[0].message.text()
     assert "2" not in cut.choices[0].message.text()

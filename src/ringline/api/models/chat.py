@@ -186,9 +186,7 @@ class ChatBody(TurnBody):
     def _refuse_retrieval(self) -> None:
         for place, tool in enumerate(self.tools or ()):
             if isinstance(tool, RetrievalTool):
-                bucket = tool.retrieval.bucket_ids[0]
-                detail = f"The bucket {bucket} has no embeddings yet."
-                raise errors.invalid("10027", f"/tools/{place}/retrieval/bucket_ids", detail)
+                raise errors.unavailable(f"/tools/{place}/retrieval", "Retrieval from buckets")
 
     def _check(self) -> None:
         self.check_region()

@@ -39,7 +39,7 @@ class Retrieval(Body):
 
 
 class RetrievalTool(Body):
-    """Answers from the documents of buckets; the server looks them up itself."""
+    """Answers from the documents of buckets: refused, this server does not look things up there."""
 
     type: Literal["retrieval"]
     retrieval: Retrieval
