@@ -168,6 +168,7 @@ async def test_wrong_queries_are_named(api: httpx.AsyncClient, query: str, code:
         ({"inbound": {"sip_subdomain": "a.b"}}, "10015", "/inbound/sip_subdomain"),
         ({"inbound": 5}, "10026", "/inbound"),
         ({"active": "perhaps"}, "10026", "/active"),
+        ({"call_cost_in_webhooks": True}, "10038", "/call_cost_in_webhooks"),
         ({"application_name": ""}, "10025", "/application_name"),
     ],
 )

@@ -104,8 +104,9 @@ async def test_user_names_are_unique_on_the_server(api: httpx.AsyncClient, other
 @pytest.mark.parametrize(
     ("members", "code", "pointer"),
     [
-        ({"password": "short"}, "10033", "/password"),
-        ({"password": "x" * 129}, "10033", "/password"),
+        ({"password": "short"}, "10025", "/password"),
+        ({"password": "x" * 129}, "10025", "/password"),
+        ({"call_cost_in_webhooks": True}, "10038", "/call_cost_in_webhooks"),
         ({"user_name": "bob"}, "10025", "/user_name"),
         ({"user_name": "alice.smith"}, "10015", "/user_name"),
         ({"encrypted_media": "SRTP"}, "10038", "/encrypted_media"),

@@ -161,23 +161,44 @@ async def test_voice_settings_are_kept_member_by_member(api: httpx.AsyncClient) 
     path = f"/phone_numbers/{number_id}/voice"
 
     before = (await api.get(path)).json()["data"]
-    await api.patch(path, json={"call_recording": {"inbound_call_recording_enabled": True}})
+    await api.patch(path, json={"call_recording": {"inbound_call_recording_channels": "dual"}})
     await api.patch(
         path, json={"call_recording": {"inbound_call_recording_format": "mp3"}, "tech_prefix_enabled": True}
     )
     after = (await api.get(path)).json()["data"]
 
-    assert before["call_recording"]["inbound_call_recording_enabled"] is False
+    assert before["call_recording"]["inbound_call_recording_channels"] == "single"
     assert after["call_recording"] == {
-        "inbound_call_recording_enabled": True,
-        "inbound_call_recording_channels": "single",
+        "inbound_call_recording_enabled": False,
+        "inbound_call_recording_channels": "dual",
         "inbound_call_recording_format": "mp3",
     }
     assert after["tech_prefix_enabled"] is True
-    assert (await api.get(f"/phone_numbers/{number_id}")).json()["data"]["call_recording_enabled"] is True
     named = (await api.get("/phone_numbers/voice?filter[connection_name][contains]=front")).json()["data"]
     assert named == [after]
     assert (await api.get("/phone_numbers/voice?filter[connection_name][contains]=back")).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "switch"),
+    [
+        ("call_forwarding", "call_forwarding_enabled"),
+        ("call_recording", "inbound_call_recording_enabled"),
+    ],
+)
+async def test_what_only_an_application_does_cannot_be_switched_on(
+    api: httpx.AsyncClient, group: str, switch: str
+) -> None:
+    (number_id,) = await ordered(api, "+13125550123")
+    path = f"/phone_numbers/{number_id}/voice"
+    refused = await api.patch(path, json={group: {switch: True}})
+    [error] = refused.json()["errors"]
+    assert (refused.status_code, error["code"], error["source"]) == (
+        422,
+        "10038",
+        {"pointer": f"/{group}/{switch}"},
+    )
+    assert (await api.patch(path, json={group: {switch: False}})).json()["data"][group][switch] is False
 
 
 async def test_orders_are_listed_and_referred_to(api: httpx.AsyncClient, house: House) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ringline.api.models.base import Body, View
-from ringline.api.models.fields import HttpUrl, OptionalUrl, Tags
+from ringline.api.models.fields import HttpUrl, Off, OptionalUrl, Tags
 from ringline.store.applications import Application, DtmfType, WebhookVersion
 
 Anchorsite = Literal[
@@ -51,13 +51,15 @@ class ApplicationBody(Body):
     webhook_event_url: Annotated[HttpUrl, Field(examples=["https://app.example/webhooks"])]
     active: bool = True
     anchorsite_override: Anchorsite = "Latency"
-    call_cost_in_webhooks: bool = False
+    call_cost_in_webhooks: Off = Field(False, description="Calls of one's own server have no cost.")
     dtmf_type: DtmfType = "RFC 2833"
     first_command_timeout: bool = Field(False, description="Hang up on calls that get no command in time.")
     first_command_timeout_secs: Annotated[int, Field(ge=0, le=86_400)] = 30
     inbound: InboundBody = InboundBody()
     outbound: OutboundBody = OutboundBody()
-    redact_dtmf_debug_logging: bool = False
+    redact_dtmf_debug_logging: bool = Field(
+        False, description="Obeyed either way: digits never reach a log of this server."
+    )
     tags: Tags = ()
     webhook_api_version: WebhookVersion = "2"
     webhook_event_failover_url: OptionalUrl | None = ""

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from ringline.api import errors
 from ringline.api.models.applications import ChannelLimit, Name
 from ringline.api.models.base import Body, View
-from ringline.api.models.fields import OptionalUrl, Tags, served
+from ringline.api.models.fields import Off, OptionalUrl, Tags, mistake, served
 from ringline.store.applications import DtmfType, WebhookVersion
 from ringline.store.connections import AnyConnection, CredentialConnection, Secrets
 
@@ -19,8 +19,24 @@ Anchorsite = Literal[
 ]  # fmt: skip
 """Kept and echoed; not the list that applications have."""
 
+SHORTEST, LONGEST = 8, 128
+"""Characters of a password."""
+
 UserName = Annotated[str, StringConstraints(min_length=4, max_length=32, pattern=r"^[A-Za-z0-9]+$")]
-Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    # The validator's own bounds of a secret speak of items, as those of a list do.
+    if not SHORTEST <= len(value) <= LONGEST:
+        raise mistake("10025", f"password must have {SHORTEST} to {LONGEST} characters.")
+    return value
+
+
+Password = Annotated[
+    SecretStr,
+    Field(json_schema_extra={"minLength": SHORTEST, "maxLength": LONGEST}),
+    AfterValidator(_long_enough),
+]
 
 
 class InboundBody(Body):
@@ -105,6 +121,7 @@ class CredentialFields(SettingsBody):
 
     active: bool = True
     anchorsite_override: Anchorsite = "Latency"
+    call_cost_in_webhooks: Off = False
     dtmf_type: DtmfType = "RFC 2833"
     encrypted_media: Annotated[Literal[""], served("", later=("SRTP",))] | None = None
     inbound: InboundBody = InboundBody()

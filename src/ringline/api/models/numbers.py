@@ -9,8 +9,8 @@ from pydantic import Field
 
 from ringline.api import countries
 from ringline.api.models.base import Body, View
+from ringline.api.models.fields import Off, Tags
 from ringline.api.models.fields import PhoneNumber as Number
-from ringline.api.models.fields import Tags
 from ringline.store.numbers import NumberOrder, PhoneNumber
 
 Status = Literal[
@@ -161,7 +161,7 @@ class NumberView(SlimNumberView):
     @classmethod
     def of(cls, number: PhoneNumber) -> "NumberView":
         """The view of a number."""
-        voice = VoiceUpdate.of(number)
+        voice = VoiceSettings.of(number)
         settings = number.settings
         return cls(
             id=number.id,
@@ -188,7 +188,7 @@ class NumberView(SlimNumberView):
 
 
 class CallForwarding(Body):
-    """Kept and echoed."""
+    """How a number's calls would be forwarded; this server leaves that to the application."""
 
     call_forwarding_enabled: bool = False
     forwarding_type: Literal["always", "on-failure"] | None = None
@@ -196,11 +196,23 @@ class CallForwarding(Body):
 
 
 class CallRecording(Body):
-    """Kept and echoed."""
+    """How a number's calls would be recorded; this server leaves that to the application."""
 
     inbound_call_recording_enabled: bool = False
     inbound_call_recording_channels: Literal["single", "dual"] = "single"
     inbound_call_recording_format: Literal["wav", "mp3"] = "wav"
+
+
+class CallForwardingUpdate(CallForwarding):
+    """The details are kept and echoed; it cannot be switched on."""
+
+    call_forwarding_enabled: Off = False
+
+
+class CallRecordingUpdate(CallRecording):
+    """The details are kept and echoed; it cannot be switched on."""
+
+    inbound_call_recording_enabled: Off = False
 
 
 class CnamListing(Body):
@@ -218,7 +230,7 @@ class MediaFeatures(Body):
     t38_fax_gateway_enabled: bool = False
 
 
-class VoiceUpdate(Body):
+class VoiceSettings(Body):
     """Voice settings of a number; they are kept and echoed, calls are ruled by the application."""
 
     call_forwarding: CallForwarding = CallForwarding()
@@ -232,9 +244,16 @@ class VoiceUpdate(Body):
     usage_payment_method: Literal["pay-per-minute", "channel"] = "pay-per-minute"
 
     @classmethod
-    def of(cls, number: PhoneNumber) -> "VoiceUpdate":
+    def of(cls, number: PhoneNumber) -> "VoiceSettings":
         """The settings that a number has."""
         return cls.model_validate(number.settings.get("voice", {}))
+
+
+class VoiceUpdate(VoiceSettings):
+    """Settings to change; what this server does not do cannot be switched on."""
+
+    call_forwarding: CallForwardingUpdate = CallForwardingUpdate()
+    call_recording: CallRecordingUpdate = CallRecordingUpdate()
 
     def changed(self, number: PhoneNumber, now: datetime) -> PhoneNumber:
         """The number with what was given put in, groups member by member."""
@@ -276,9 +295,9 @@ class VoiceView(View):
     @classmethod
     def of(cls, number: PhoneNumber) -> "VoiceView":
         """The view of a number's settings."""
-        voice = VoiceUpdate.of(number)
+        voice = VoiceSettings.of(number)
         shown = {
-            name: getattr(voice, name) for name in VoiceUpdate.model_fields.keys() & cls.model_fields.keys()
+            name: getattr(voice, name) for name in VoiceSettings.model_fields.keys() & cls.model_fields.keys()
         }
         return cls(
             id=number.id,

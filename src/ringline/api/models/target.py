@@ -13,6 +13,7 @@ from ringline.calls.options import DialTarget
 
 MAX_TARGET = 512
 SECURE = re.compile(r";secure=(true|srtp|dtls)(?=;|\?|$)", re.IGNORECASE)
+OVER_TLS = re.compile(r"sips:|[^?]*;transport=tls(?=;|\?|$)", re.IGNORECASE)
 DIGITS = r"^[0-9A-DwW*#]*$"
 
 AMD = (
@@ -35,7 +36,7 @@ class TargetFields(AudioFields, SipHeaders, CodecFields):
     answering_machine_detection_config: Ignored = None
     sip_auth_username: Annotated[str | None, Field(max_length=255)] = None
     sip_auth_password: Annotated[str | None, Field(max_length=255), Sensitive] = None
-    sip_transport_protocol: Literal["UDP", "TCP", "TLS"] = "UDP"
+    sip_transport_protocol: Annotated[Literal["UDP", "TCP"], served("UDP", "TCP", later=("TLS",))] = "UDP"
     sip_region: Literal["US", "Europe", "Canada", "Australia", "Middle East"] = "US"
     media_encryption: Literal["disabled", "SRTP", "DTLS"] = "disabled"
     privacy: Literal["id", "none"] = "none"
@@ -50,12 +51,14 @@ class TargetFields(AudioFields, SipHeaders, CodecFields):
         """The far end `to`, digits after a comma taken off unless `send_digits_on_answer` is given.
 
         Raises `ApiError`: 10016 for a target that cannot be dialled, 10011 or 10038 for one that would need
-        encrypted media.
+        encrypted media or TLS.
         """
         address, digits = split_digits(to)
         if not is_target(address):
             raise errors.invalid("10016", pointer, "Give a +E.164 number or sip:user@host[:port].")
         self._refuse_encryption(address, pointer)
+        if OVER_TLS.match(address):
+            raise errors.unavailable(pointer, "SIP over TLS")
         return DialTarget(
             to=address,
             from_=caller,
