@@ -55,6 +55,44 @@ def test_all_keys_belong_to_one_account(tmp_path: Path) -> None:
     assert _account_of(tmp_path, first) == _account_of(tmp_path, second) is not None
 
 
+def test_a_second_account_has_keys_of_its_own(tmp_path: Path) -> None:
+    made = ringline("accounts", "create", "branch", "--data", tmp_path).out.strip()
+    own = ringline("keys", "create", "--data", tmp_path).out.strip()
+    by_name, by_id = (
+        ringline("keys", "create", "--account", whose, "--data", tmp_path).out.strip()
+        for whose in ("branch", made)
+    )
+    assert _account_of(tmp_path, by_name) == _account_of(tmp_path, by_id) == made
+    assert _account_of(tmp_path, own) not in (None, made)
+    listed = ringline("accounts", "list", "--json", "--data", tmp_path).json
+    assert [one["name"] for one in listed] == ["default", "branch"]
+    assert ["branch" in line for line in ringline("keys", "list", "--data", tmp_path).lines] == [
+        *(False, False),
+        *(True, True),
+    ]
+    publics = [
+        ringline("keys", "public", *whose, "--data", tmp_path).out
+        for whose in ((), ("--account", "default"), ("--account", "branch"))
+    ]
+    assert publics[0] == publics[1] != publics[2]
+
+
+def test_accounts_have_names_of_their_own_and_are_not_guessed(tmp_path: Path) -> None:
+    for name, said in (
+        ("branch", ""),
+        ("branch", "ringline: there is an account branch already; `ringline accounts list` shows all\n"),
+        ("default", "ringline: there is an account default already; `ringline accounts list` shows all\n"),
+        (" ", "ringline: give the account a name\n"),
+    ):
+        assert ringline("accounts", "create", name, "--data", tmp_path).err == said
+    wrong = ringline("keys", "create", "--account", "brunch", "--data", tmp_path)
+    assert (wrong.status, wrong.err) == (
+        1,
+        "ringline: there is no account brunch; `ringline accounts create` makes one\n",
+    )
+    assert ringline("keys", "list", "--json", "--data", tmp_path).json == []
+
+
 def test_an_unknown_key_cannot_be_revoked(tmp_path: Path) -> None:
     ringline("keys", "create", "--data", tmp_path)
     said = ringline("keys", "revoke", "KEYnothing", "--data", tmp_path)

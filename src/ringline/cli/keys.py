@@ -5,13 +5,15 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from ringline.cli.accounts import Whose, account_called
 from ringline.cli.database import opened
 from ringline.cli.failure import fail
 from ringline.cli.options import AsJson, Config, Data, settings_of
 from ringline.cli.output import columns, moment, print_json
 from ringline.core.clock import SystemClock
 from ringline.core.ids import Ids
-from ringline.store import accounts, keys
+from ringline.store import keys
+from ringline.store.accounts import list_accounts
 from ringline.store.keys import ApiKey
 from ringline.webhooks.signing import Signer
 
@@ -25,6 +27,7 @@ def create(
     name: Annotated[
         str, typer.Option(metavar="TEXT", help="What the key is for, to tell it from others.")
     ] = "",
+    account: Whose = "",
     config: Config = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -32,7 +35,7 @@ def create(
     """Make an API key. It is shown this once: only a hash of it is kept."""
     secret = keys.new_secret(Ids())
     with opened(settings_of(config, data), create=True) as database:
-        key = database.write(_create, secret, name)
+        key = database.write(_create, secret, name, account)
     if as_json:
         print_json({"id": key.id, "key": secret, "name": key.name})
     else:
@@ -44,12 +47,19 @@ def list_(config: Config = None, data: Data = None, as_json: AsJson = False) -> 
     """All keys, oldest first."""
     with opened(settings_of(config, data)) as database:
         found = database.read(keys.list_keys)
+        names = {one.id: one.name for one in database.read(list_accounts)}
     if as_json:
         print_json(found)
         return
     columns(
-        ("id", "begins with", "name", "created", "revoked"),
-        [(key.id, key.prefix, key.name, moment(key.created_at), moment(key.revoked_at)) for key in found],
+        ("id", "begins with", "name", "account", "created", "revoked"),
+        [
+            (
+                *(key.id, key.prefix, key.name, names[key.account_id]),
+                *(moment(key.created_at), moment(key.revoked_at)),
+            )
+            for key in found
+        ],
     )
 
 
@@ -70,10 +80,10 @@ def revoke(
 
 
 @app.command("public")
-def public(config: Config = None, data: Data = None, as_json: AsJson = False) -> None:
+def public(account: Whose = "", config: Config = None, data: Data = None, as_json: AsJson = False) -> None:
     """The public key of webhooks: what the SDK takes as TELNYX_PUBLIC_KEY."""
     with opened(settings_of(config, data), create=True) as database:
-        seed = database.write(signing_seed)
+        seed = database.write(signing_seed, account)
     key = Signer(seed).public_key
     if as_json:
         print_json({"public": key})
@@ -81,13 +91,12 @@ def public(config: Config = None, data: Data = None, as_json: AsJson = False) ->
         typer.echo(key)
 
 
-def signing_seed(conn: sa.Connection) -> bytes:
-    """The signing key of the server's account, made now if there is none."""
-    ids, now = Ids(), SystemClock().utc()
-    return keys.signing_seed(conn, accounts.default_account(conn, ids=ids, now=now).id, ids=ids, now=now)
+def signing_seed(conn: sa.Connection, account: str = "") -> bytes:
+    """The signing key of an account (the server's own by default), made now if there is none."""
+    found = account_called(conn, account)
+    return keys.signing_seed(conn, found.id, ids=Ids(), now=SystemClock().utc())
 
 
-def _create(conn: sa.Connection, secret: str, name: str) -> ApiKey:
-    ids, now = Ids(), SystemClock().utc()
-    account = accounts.default_account(conn, ids=ids, now=now)
-    return keys.create_key(conn, account.id, secret, name=name, ids=ids, now=now)
+def _create(conn: sa.Connection, secret: str, name: str, account: str) -> ApiKey:
+    found = account_called(conn, account)
+    return keys.create_key(conn, found.id, secret, name=name, ids=Ids(), now=SystemClock().utc())

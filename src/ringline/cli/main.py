@@ -13,6 +13,11 @@ COMMANDS = (
     Entry("doctor", "ringline.cli.doctor.command:doctor", "Check this machine, the settings and your app."),
     Entry("config", "ringline.cli.config:config", "Show the effective settings and where each comes from."),
     Entry("keys", "ringline.cli.keys:app", "API keys, and the public key of webhooks."),
+    Entry(
+        "accounts",
+        "ringline.cli.accounts:app",
+        "Accounts: each sees its own calls and resources only.",
+    ),
     Entry("calls", "ringline.cli.calls:app", "What calls there were, and what happened in them."),
     Entry("webhooks", "ringline.cli.webhooks:app", "Events on their way to apps."),
     Entry("models", "ringline.cli.models:app", "Model weights: what there is, and getting it."),
