@@ -201,11 +201,12 @@ def test_follow_of_a_call_that_is_over_prints_it_once_and_ends(data: Path) -> No
 
 def test_a_call_whose_timeline_is_gone_says_so(tmp_path: Path) -> None:
     database = story.create(tmp_path / "ringline.db")
-    database.write(legs.add_leg, story.leg(1, alive=True))
+    database.write(legs.add_leg, story.leg(1))
     database.close()
     said = ringline("calls", "show", "1e9", "--data", tmp_path)
     assert said.status == 0
     assert "  Its timeline is gone (timeline.retention_days)." in said.lines
+    assert "  ended by callee: normal_clearing, SIP 200" in said.lines
 
 
 def test_a_page_that_cannot_be_written_is_one_line(data: Path, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_notes_are_judged_by_length_and_order() -> None:
     [
         (0.71, 0.01, "normal_clearing", True),
         (0.2, 0.01, "normal_clearing", False),
-        (1.5, 0.01, "normal_clearing", False),
+        (1.8, 0.01, "normal_clearing", False),
         (0.71, 1.5, "normal_clearing", False),
         (0.71, 0.01, "user_busy", False),
     ],

@@ -5,6 +5,7 @@ import io
 import wave
 
 import msgspec
+import numpy as np
 import sqlalchemy as sa
 
 from ringline.cli.database import Database
@@ -48,8 +49,6 @@ def waveform(content: bytes, kind: str) -> tuple[tuple[float, ...], ...]:
 
     The loudest is 1: the picture is of when, not of how loud.
     """
-    import numpy as np  # noqa: PLC0415 - commands that show no sound start without it
-
     try:
         if kind == "wav":
             with wave.open(io.BytesIO(content)) as file:

@@ -23,8 +23,10 @@ A piece of other speech comes to 0.2 to 0.5, the right one to more than 0.9 on a
 
 EARLY_S = 0.1
 LATE_S = 0.5
-"""Most that the ways there and back, with a jitter buffer on each, may add to the echo's second,
-or signalling to the time that a phone rings."""
+"""Most that the ways there and back, with a jitter buffer on each, may add to the echo's second."""
+
+SIGNALLED_S = 1.0
+"""Most that signalling may add to the time that a phone rings, and that the news of its answer may take."""
 
 NOT_PLAYED = 0.02
 """Largest share of packets that may come too late; more than none only where Python moves the sound."""
@@ -124,8 +126,8 @@ def dialled(step: str, wanted_s: float, rang_s: float, answered_after_s: float, 
     `rang_s` is what the server says: from the leg's beginning to its answer.
     """
     measured = f"rang {rang_s:.2f} s, app told after {answered_after_s * 1000:.0f} ms, ended {cause}"
-    rang = wanted_s - EARLY_S <= rang_s <= wanted_s + LATE_S
-    return Row(step, measured, rang and cause == "normal_clearing" and answered_after_s < 1)
+    rang = wanted_s - EARLY_S <= rang_s <= wanted_s + SIGNALLED_S
+    return Row(step, measured, rang and cause == "normal_clearing" and answered_after_s < SIGNALLED_S)
 
 
 def ended(step: str, cause: str, source: str, other_ended_by: str) -> Row:
