@@ -114,10 +114,16 @@ CASES: list[tuple[str, dict[str, Any], commands.Command]] = [
             "audio_url": WAV_URL,
             "target_leg_client_state": "YQ==",
             "privacy": "id",
+            "diversion": "+13125550109",
         },
         commands.Transfer(
             target=DialTarget(
-                "sip:bob@192.0.2.1", "", hide_identity=True, send_digits="5W6", audio=UrlAudio(WAV_URL)
+                "sip:bob@192.0.2.1",
+                "",
+                hide_identity=True,
+                diverted_by="+13125550109",
+                send_digits="5W6",
+                audio=UrlAudio(WAV_URL),
             ),
             target_client_state="YQ==",
         ),
@@ -291,6 +297,8 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("transfer", {}, "10004", "/to"),
     ("transfer", {"to": "5551234567"}, "10016", "/to"),
     ("transfer", {"to": "sip:"}, "10016", "/to"),
+    ("transfer+", {"diversion": "sip:a@b>\r\nX: y"}, "10016", "/diversion"),
+    ("transfer+", {"sip_region": "Mars"}, "10032", "/sip_region"),
     ("transfer+", {"timeout_secs": 4}, "90028", "/timeout_secs"),
     ("transfer+", {"time_limit_secs": 14401}, "90029", "/time_limit_secs"),
     ("transfer", {"to": "+13125550101", "media_encryption": "SRTP"}, "10011", "/media_encryption"),

@@ -17,6 +17,7 @@ SAMPLES: Mapping[str, Any] = {
     "target_leg_client_state": STATE,
     "from_": "+13125550100",
     "to": SIP,
+    "diversion": PHONE,
     "audio_url": URL,
     "invalid_audio_url": URL,
     "media_url": URL,
@@ -92,7 +93,7 @@ class Operation:
 CALL = ("{call}",)
 LINKED = {"link_to": "{call}"}
 NUMBER = {"to": "sip:bob@192.0.2.8", "from_": "+13125550100"}
-VOICED = {"payload": "Hello", "voice": "female"}
+VOICED = {"payload": "<speak>Hello</speak>", "voice": "female"}
 NAMED = {"application_name": "reception", "webhook_event_url": "https://app.example/hooks"}
 CREDENTIALS = {"connection_name": "desk", "password": "correct horse"}
 

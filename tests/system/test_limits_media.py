@@ -174,6 +174,7 @@ async def test_headers_privacy_and_codecs_reach_the_far_end(shop: Shop, second_p
     await shop.dials(
         second_phone.uri,
         privacy="id",
+        diversion="+13125550109",
         preferred_codecs="G722,PCMA",
         custom_headers=[{"name": "X-Uber", "value": "grün; ü=1"}],
         sip_headers=[{"name": "User-to-User", "value": "00abcd;encoding=hex"}],
@@ -187,6 +188,7 @@ async def test_headers_privacy_and_codecs_reach_the_far_end(shop: Shop, second_p
     assert ("X-Uber", "grün; ü=1") in headers
     assert ("User-to-User", "00abcd;encoding=hex") in headers
     assert ("Privacy", "id") in headers
+    assert ("Diversion", "<sip:+13125550109@127.0.0.1>") in headers
     call.answer([SipHeader("X-Back", "yes"), SipHeader("User-to-User", "beef")])
     answered = await shop.app.inbox.next("call.answered")
     assert answered.payload["codec"] == "G722"

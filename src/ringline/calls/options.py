@@ -135,6 +135,8 @@ class DialTarget:
     transport: Literal["UDP", "TCP", "TLS"] = "UDP"
     codecs: tuple[str, ...] = ()
     hide_identity: bool = False
+    diverted_by: str | None = None
+    """The number that the call was for (RFC 5806)."""
     timeout_is_no_answer: bool = False
     send_digits: str | None = None
     silence_when_idle: bool = False

@@ -180,7 +180,7 @@ class SipLines:
             from_uri=self._from_uri(leg.facts.from_),
             from_display=target.display_name or "",
             sdp=offer,
-            headers=_sip_headers(target.headers),
+            headers=(*self._diversion(target), *_sip_headers(target.headers)),
             privacy_id=target.hide_identity,
             auth=auth,
             transport=destination.transport,
@@ -366,6 +366,12 @@ class SipLines:
 
     def _from_uri(self, caller: str) -> str:
         return caller if caller.startswith("sip:") else f"sip:{caller}@{self._advertised.sip_host}"
+
+    def _diversion(self, target: DialTarget) -> tuple[sip.SipHeader, ...]:
+        """Who the call was for, without a reason, which nobody told (RFC 5806 §4.1)."""
+        if target.diverted_by is None:
+            return ()
+        return (sip.SipHeader("Diversion", f"<{self._from_uri(target.diverted_by)}>"),)
 
     def _note(self, seen: sip.SipMessageSeen) -> None:
         if seen.handle is None:

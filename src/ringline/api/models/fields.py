@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ringline.calls.options import INFINITE
 
+WITHOUT_EFFECT = "Accepted without effect."
 MAX_URL = 2000
 MAX_STATE = 65_536
 """Characters of a client state: it goes out with every webhook."""
@@ -137,6 +138,6 @@ Tags = Annotated[tuple[Annotated[str, StringConstraints(max_length=128)], ...], 
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Unavailable = Annotated[Any, BeforeValidator(_refuse)]
 """Refused whenever it is given."""
-Ignored = Annotated[Any, Field(description="Accepted without effect.")]
+Ignored = Annotated[Any, Field(description=WITHOUT_EFFECT)]
 Off = Annotated[Literal[False], BeforeValidator(_off)]
 """A switch that can only be off."""

@@ -7,11 +7,19 @@ from pydantic import Field, StringConstraints
 
 from ringline.api import errors
 from ringline.api.models.base import Sensitive
-from ringline.api.models.fields import DisplayName, Ignored, Unavailable, is_phone_number, is_target, served
+from ringline.api.models.fields import (
+    WITHOUT_EFFECT,
+    DisplayName,
+    Ignored,
+    PhoneNumber,
+    Unavailable,
+    is_phone_number,
+    is_target,
+    served,
+)
 from ringline.api.models.options import AudioFields, CodecFields, SipHeaders
 from ringline.calls.options import DialTarget
 
-MAX_TARGET = 512
 SECURE = re.compile(r";secure=(true|srtp|dtls)(?=;|\?|$)", re.IGNORECASE)
 OVER_TLS = re.compile(r"sips:|[^?]*;transport=tls(?=;|\?|$)", re.IGNORECASE)
 DIGITS = r"^[0-9A-DwW*#]*$"
@@ -37,10 +45,14 @@ class TargetFields(AudioFields, SipHeaders, CodecFields):
     sip_auth_username: Annotated[str | None, Field(max_length=255)] = None
     sip_auth_password: Annotated[str | None, Field(max_length=255), Sensitive] = None
     sip_transport_protocol: Annotated[Literal["UDP", "TCP"], served("UDP", "TCP", later=("TLS",))] = "UDP"
-    sip_region: Literal["US", "Europe", "Canada", "Australia", "Middle East"] = "US"
+    sip_region: Literal["US", "Europe", "Canada", "Australia", "Middle East"] = Field(
+        "US", description=WITHOUT_EFFECT
+    )
     media_encryption: Literal["disabled", "SRTP", "DTLS"] = "disabled"
     privacy: Literal["id", "none"] = "none"
-    diversion: Annotated[str | None, Field(max_length=MAX_TARGET)] = None
+    diversion: PhoneNumber | None = Field(
+        None, description="Who the call was for: sent as a Diversion header (RFC 5806)."
+    )
     send_digits_on_answer: Annotated[
         str | None, StringConstraints(max_length=64, pattern=DIGITS), Sensitive
     ] = None
@@ -71,6 +83,7 @@ class TargetFields(AudioFields, SipHeaders, CodecFields):
             transport=self.sip_transport_protocol,
             codecs=self.codecs(),
             hide_identity=self.privacy == "id",
+            diverted_by=self.diversion,
             send_digits=digits if self.send_digits_on_answer is None else self.send_digits_on_answer,
             audio=self.audio(),
             **more,
