@@ -15,11 +15,12 @@ SHOP = Application("1", "ann", webhook_url="http://app")
 OPEN = Phone("desk", "7", "ann", "", "", "unrestricted")
 SHY = Phone("shy", "8", "ann", "", "", "internal")
 SILENT = Phone("silent", "10", "ann", "", "", "disabled")
+FEW = Phone("few", "11", "ann", "", "", "disabled", ("PCMA",), 1)
 OTHERS = Phone("rival", "9", "bob", "", "", "disabled")
 PICTURE = Picture(
     applications={"1": SHOP},
     subdomains={"open": Subdomain("1", from_anyone=True), "closed": Subdomain("1", from_anyone=False)},
-    phones={phone.user: phone for phone in (OPEN, SHY, SILENT, OTHERS)},
+    phones={phone.user: phone for phone in (OPEN, SHY, SILENT, FEW, OTHERS)},
     phones_by_connection={phone.connection_id: phone for phone in (OPEN, SHY, SILENT, OTHERS)},
     numbers={"+15550001": "1", "+15550007": "7", "+15550099": "gone"},
 )
@@ -105,6 +106,12 @@ def test_a_registered_phone_is_reached_over_its_registration() -> None:
     assert found("sip:desk@127.0.0.1:5070") == Reached("sip:desk@127.0.0.1:5070", "udp")
     assert found("sip:desk") == Reached("sip:desk@127.0.0.1", "udp", registered_user="desk")
     assert found("sip:desk", account="bob") is None
+
+
+def test_a_phone_is_offered_what_its_connection_says() -> None:
+    assert found("sip:few", registered=("few",)) == Reached(
+        "sip:few@127.0.0.1", "udp", registered_user="few", codecs=("PCMA",), channel_limit=1
+    )
 
 
 def test_numbers_go_to_their_owner_the_trunk_or_nowhere() -> None:

@@ -91,6 +91,32 @@ async def test_who_may_ring_a_phone_by_its_uri(
     assert len(second_phone.calls) == statuses.count(200)
 
 
+async def test_a_phone_is_called_as_its_connection_says(shop: Shop, second_phone: Phone) -> None:
+    second_phone.user, second_phone.manner = f"once{shop.number[-4:]}", "answer"
+    connection = await shop.do(
+        shop.client.credential_connections.create,
+        connection_name="once",
+        user_name=second_phone.user,
+        password="correct-horse-9",
+        inbound={"codecs": ["G729", "G711A"], "channel_limit": 1},
+    )
+    assert connection.data is not None
+    await second_phone.register(shop.server.sip, "correct-horse-9")
+    to = f"sip:{second_phone.user}@{shop.server.sip}"
+    standing = await shop.dials(to)
+    answered = await shop.app.inbox.next("call.answered", call_control_id=standing)
+    assert answered.payload["codec"] == "PCMA"
+    busy = await shop.dials(to)
+    refused = await shop.app.inbox.next("call.hangup", call_control_id=busy)
+    assert refused.payload["hangup_cause"] == "user_busy"
+    assert len(second_phone.calls) == 1
+    await shop.do(shop.client.calls.actions.hangup, standing)
+    await shop.app.inbox.next("call.hangup", call_control_id=standing)
+    free = await shop.dials(to)
+    await shop.app.inbox.next("call.answered", call_control_id=free)
+    await shop.do(shop.client.calls.actions.hangup, free)
+
+
 async def test_a_wrong_password_is_refused(shop: Shop, second_phone: Phone) -> None:
     user = f"lock{shop.number[-4:]}"
     await shop.do(

@@ -27,6 +27,9 @@ DTMF_TYPES: dict[str, Literal["RFC 2833", "Inband", "SIP INFO"]] = {
 }
 
 
+SDP_NAMES = {"G711U": "PCMU", "G711A": "PCMA"}
+"""Codecs whose names in a connection are not those of SDP."""
+
 UriCalls = Literal["disabled", "unrestricted", "internal"]
 """Whose calls to a phone's SIP URI reach it: nobody's, anybody's, its account's (spec voice-api §6.2)."""
 
@@ -49,6 +52,10 @@ class Phone:
     ha1_md5: str
     ha1_sha256: str
     uri_calls: UriCalls
+    codecs: tuple[str, ...] = ()
+    """What it is offered when called, by SDP names; empty for all that this server has."""
+    channel_limit: int | None = None
+    """Calls to it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ def take_picture(conn: sa.Connection) -> Picture:
             row.ha1_md5,
             row.ha1_sha256,
             row.sip_uri_calling_preference,
+            tuple(SDP_NAMES.get(name.upper(), name.upper()) for name in row.inbound.get("codecs", ())),
+            row.inbound.get("channel_limit"),
         )
         for row in conn.execute(sa.select(credential_connections).where(credential_connections.c.active))
     }

@@ -55,6 +55,8 @@ class Line:
     """Whether digits are to be found in the audio."""
     awaits_ack: bool = False
     """Our 200 carried the offer: the ACK brings the answer."""
+    phone: str | None = None
+    """User of the registered phone that is called."""
 
 
 @dataclass(slots=True)
@@ -148,7 +150,11 @@ class SipLines:
         if destination is None:
             self._post(leg.id, Failed(404, "Not Found"))
             return
-        line = Line(leg.id, leg.id, Negotiation(self._ids.u32()), self._codecs(target.codecs))
+        if self._is_full(destination):
+            self._post(leg.id, Failed(486, "Busy Here"))
+            return
+        codecs = self._codecs(target.codecs or destination.codecs)
+        line = Line(leg.id, leg.id, Negotiation(self._ids.u32()), codecs, phone=destination.registered_user)
         line.in_band = leg.facts.application.dtmf == "Inband"
         self._lines[leg.id] = line
         self._calls[line.handle] = leg.id
@@ -363,6 +369,10 @@ class SipLines:
     def _codecs(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
         ours = self._advertised.codecs
         return tuple(name for name in wanted if name in ours) or ours
+
+    def _is_full(self, destination: Destination) -> bool:
+        limit, user = destination.channel_limit, destination.registered_user
+        return limit is not None and sum(line.phone == user for line in self._lines.values()) >= limit
 
     def _from_uri(self, caller: str) -> str:
         return caller if caller.startswith("sip:") else f"sip:{caller}@{self._advertised.sip_host}"

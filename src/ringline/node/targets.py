@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringline.calls.options import DialTarget
-from ringline.node.directory import Picture
+from ringline.node.directory import Phone, Picture
 from ringline.node.routing import normal_number
 from ringline.sip.grammar import Uri
 from ringline.sip.message import SipError
@@ -17,6 +17,10 @@ class Destination:
     uri: str
     transport: str
     registered_user: str | None = None
+    codecs: tuple[str, ...] = ()
+    """What the phone's connection lets it be offered; empty for all."""
+    channel_limit: int | None = None
+    """Calls to the phone at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,18 @@ class Targets:
         phone = self._picture().phones.get(user)
         if phone is None or phone.account_id != account_id:
             return None
-        return Destination(f"sip:{user}@{self._own().host}", transport, registered_user=user)
+        return self._registration(phone, user, transport)
+
+    def _registration(self, phone: Phone, called: str, transport: str) -> Destination:
+        uri = f"sip:{called}@{self._own().host}"
+        return Destination(uri, transport, phone.user, phone.codecs, phone.channel_limit)
 
     def _number(self, number: str, transport: str) -> Destination | None:
         own, picture = self._own(), self._picture()
         connection = picture.numbers.get(number)
         phone = picture.phones_by_connection.get(connection or "")
         if phone:
-            return Destination(f"sip:{number}@{own.host}", transport, registered_user=phone.user)
+            return self._registration(phone, number, transport)
         if connection in picture.applications:
             return Destination(f"sip:{number}@{own.host}:{own.port}", "udp")
         if own.trunk:

@@ -58,7 +58,7 @@ class InboundBody(Body):
 
 
 class OutboundBody(Body):
-    """What the phone may call, and as whom."""
+    """What the phone may call, and as whom: kept and echoed, calls of a phone have no limit of their own."""
 
     ani_override: Annotated[str, Field(max_length=64)] = ""
     ani_override_type: Literal["always", "normal", "emergency"] = "always"
