@@ -1,5 +1,6 @@
 """Recordings and streams of a leg, by example (spec voice-api §5.3, media-streaming §1, §7)."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -37,7 +38,7 @@ from ringline.calls.inputs import (
 from ringline.calls.options import RecordOptions, StreamOptions, TranscriptionOptions
 from ringline.calls.state import Leg, OnAnswer, State
 from ringline.core.errors import ApiError
-from ringline.webhooks.payloads import CallRecordingSaved, StreamingFailed
+from ringline.webhooks.payloads import CallRecordingSaved, StreamingFailed, encode
 
 from .world import START, World
 
@@ -77,8 +78,11 @@ def test_a_recording_may_be_saved_after_the_hangup() -> None:
     recording = world.order(leg, RecordStart(options=WAV)).recording_id or ""
     world.order(leg, Hangup())
     assert leg.state is State.ENDED
+    world.advance(3)
     finish(world, leg, recording)
     assert world.events()[-2:] == ["call.hangup", "call.recording.saved"]
+    times = [json.loads(encode(one))["occurred_at"] for one in world.payloads()[-2:]]
+    assert times == ["2030-01-01T00:00:00Z", "2030-01-01T00:00:03Z"]
     finish(world, leg, recording)
     assert world.events().count("call.recording.saved") == 1
 

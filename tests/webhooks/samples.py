@@ -72,6 +72,7 @@ def all_payloads() -> Iterator[p.Payload]:
             hangup_cause="normal_clearing",
             hangup_source="caller",
             sip_hangup_cause="200",
+            occurred_at=AT,
             call_quality_stats=quality,
         )
     yield p.CallHold(**PARTY)
@@ -104,6 +105,7 @@ def all_payloads() -> Iterator[p.Payload]:
         **RANGE,
         channels="dual",
         format="mp3",
+        occurred_at=AT,
         recording_id="428c31b6-7af4-4bcb-b7f5-5013ef9657c1",
         recording_urls=p.RecordingUrls(mp3="https://r.example/x.mp3"),
         public_recording_urls=p.RecordingUrls(),

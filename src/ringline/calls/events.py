@@ -92,6 +92,7 @@ def hung_up(leg: Leg, now: Instant) -> Effect:
             hangup_cause=end.cause,
             hangup_source=end.source,
             sip_hangup_cause=end.sip,
+            occurred_at=now.utc,
             call_quality_stats=_quality(leg.quality),
             **_headers(end.headers),
             tags=leg.facts.application.tags,
@@ -146,7 +147,7 @@ def playout_hung_up(leg: Leg, playout: Playout) -> list[Effect]:
     return [_playback_ended(leg, playout, "call_hangup", "")]
 
 
-def recording_saved(leg: Leg, recording: Recording, event: RecordingFinished) -> Effect:
+def recording_saved(leg: Leg, recording: Recording, event: RecordingFinished, now: Instant) -> Effect:
     """`call.recording.saved`."""
     return Emit(
         p.CallRecordingSaved(
@@ -158,6 +159,7 @@ def recording_saved(leg: Leg, recording: Recording, event: RecordingFinished) ->
             recording_ended_at=event.ended,
             start_time=event.started,
             end_time=event.ended,
+            occurred_at=now.utc,
             recording_urls=p.RecordingUrls(**dict(event.urls)),
             public_recording_urls=p.RecordingUrls(),
         )

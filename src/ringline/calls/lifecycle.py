@@ -56,18 +56,18 @@ REJECTIONS: dict[str, tuple[int, HangupCause]] = {
     "NOT_FOUND": (404, "not_found"),
     "TEMPORARILY_UNAVAILABLE": (480, "call_rejected"),
 }
-FAILURES: dict[int, HangupCause] = {
-    486: "user_busy",
-    600: "user_busy",
-    404: "not_found",
-    604: "not_found",
-    484: "not_found",
-    480: "no_answer",
-    408: "no_answer",
-    403: "call_rejected",
-    603: "call_rejected",
-    487: "originator_cancel",
+FAILURES: dict[int, tuple[HangupCause, int]] = {
+    486: ("user_busy", 486),
+    600: ("user_busy", 486),
+    404: ("not_found", 404),
+    604: ("not_found", 404),
+    484: ("not_found", 404),
+    480: ("no_answer", 480),
+    408: ("no_answer", 480),
+    403: ("call_rejected", 603),
+    603: ("call_rejected", 603),
 }
+"""What an app is told of the far end's refusal: a cause, and one status for each (spec webhooks §6.2)."""
 
 Done = tuple[CommandResult, list[Effect]]
 
@@ -192,10 +192,12 @@ def failed(leg: Leg, event: Failed, context: Context) -> list[Effect]:
     """An outgoing leg did not come up."""
     if leg.state is not State.DIALLING:
         return []
-    cause: HangupCause = FAILURES.get(event.status, "unspecified")
-    source: Literal["callee", "unknown"] = "unknown" if cause == "unspecified" else "callee"
-    sip = "486" if cause == "user_busy" else str(event.status) if event.status else "unspecified"
-    return end(leg, End(cause, source, sip, event.headers), context, [])
+    known = FAILURES.get(event.status)
+    if known:
+        cause, status = known
+        return end(leg, End(cause, "callee", str(status), event.headers), context, [])
+    sip = str(event.status) if event.status else "unspecified"
+    return end(leg, End("unspecified", "unknown", sip, event.headers), context, [])
 
 
 def cancelled(leg: Leg, _event: Cancelled, context: Context) -> list[Effect]:

@@ -62,7 +62,7 @@ def begin_on_answer(leg: Leg, context: Context) -> list[Effect]:
 def finished(leg: Leg, event: RecordingFinished, context: Context) -> list[Effect]:
     """The file is safe: say where it is, even after the call."""
     recording = leg.recordings.pop(event.recording, None)
-    return [] if recording is None else [events.recording_saved(leg, recording, event)]
+    return [] if recording is None else [events.recording_saved(leg, recording, event, context.now)]
 
 
 def failed(leg: Leg, event: RecordingFailed, context: Context) -> list[Effect]:

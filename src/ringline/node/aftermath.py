@@ -25,21 +25,23 @@ async def end_lost_legs(store: Store, *, node: str, clock: Clock, ids: Ids) -> i
     """Tell the apps that the calls of this node's earlier life are over; returns how many there were."""
     lost = await store.read(rows.lost_legs, node)
     for leg in lost:
-        over = leg.ended(clock.utc(), cause="unspecified", source="unknown", sip="unspecified")
+        now = clock.utc()
+        over = leg.ended(now, cause="unspecified", source="unknown", sip="unspecified")
         hangup = CallHangup(
             **_common(over),
             from_=over.from_,
             to=over.to,
             state="hangup",
             start_time=over.started_at,
-            end_time=clock.utc(),
+            end_time=now,
             hangup_cause="unspecified",
             hangup_source="unknown",
             sip_hangup_cause="unspecified",
+            occurred_at=now,
             call_quality_stats=None,
         )
         notes = (Ended("unspecified", "unknown", "unspecified"), StateChanged("ended"))
-        await store.tx(_tell, over, notes, hangup, clock.now_ns(), clock.utc(), ids.uuid())
+        await store.tx(_tell, over, notes, hangup, clock.now_ns(), now, ids.uuid())
     return len(lost)
 
 
@@ -53,6 +55,7 @@ async def tell_saved(
             continue
         started = recording.recording_started_at or recording.created_at
         ended = recording.recording_ended_at or started
+        now = clock.utc()
         payload = CallRecordingSaved(
             **_common(leg),
             channels=recording.channels,
@@ -62,11 +65,12 @@ async def tell_saved(
             recording_ended_at=ended,
             start_time=started,
             end_time=ended,
+            occurred_at=now,
             recording_urls=RecordingUrls(**{recording.format: shelf.link(recording)}),
             public_recording_urls=RecordingUrls(),
         )
         notes = (RecordingSaved(recording.id, recording.duration_millis),)
-        await store.tx(_tell, leg, notes, payload, clock.now_ns(), clock.utc(), ids.uuid())
+        await store.tx(_tell, leg, notes, payload, clock.now_ns(), now, ids.uuid())
 
 
 class _Common(TypedDict):

@@ -108,6 +108,7 @@ class CallHangup(Party, frozen=True, kw_only=True):
     hangup_cause: HangupCause
     hangup_source: HangupSource
     sip_hangup_cause: str
+    occurred_at: datetime
     call_quality_stats: QualityStats | None
     custom_headers: tuple[Header, ...] = ()
     sip_headers: tuple[SipHeader, ...] = ()
@@ -254,6 +255,7 @@ class CallRecordingSaved(Payload, frozen=True, kw_only=True):
     recording_ended_at: datetime
     start_time: datetime
     end_time: datetime
+    occurred_at: datetime
     recording_urls: RecordingUrls
     public_recording_urls: RecordingUrls
 

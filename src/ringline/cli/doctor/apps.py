@@ -75,6 +75,7 @@ def _event(ids: Ids, clock: Clock) -> Event:
         hangup_cause="normal_clearing",
         hangup_source="caller",
         sip_hangup_cause="200",
+        occurred_at=now,
         call_quality_stats=None,
     )
     return Event(ids.uuid(), hangup.event_type, now, encode(hangup))
