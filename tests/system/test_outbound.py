@@ -117,6 +117,25 @@ async def test_a_phone_is_called_as_its_connection_says(shop: Shop, second_phone
     await shop.do(shop.client.calls.actions.hangup, free)
 
 
+async def test_a_phone_places_as_many_calls_as_its_connection_allows(shop: Shop, phone: Phone) -> None:
+    phone.user = f"talk{shop.number[-4:]}"
+    await shop.do(
+        shop.client.credential_connections.create,
+        connection_name="talk",
+        user_name=phone.user,
+        password="correct-horse-9",
+        outbound={"channel_limit": 1},
+    )
+    auth = (phone.user, "correct-horse-9")
+    standing = phone.dial(shop.sip, auth=auth)
+    call_id = await shop.takes(standing)
+    assert (await phone.dial(shop.sip, auth=auth).ended()).status == 486
+    await shop.do(shop.client.calls.actions.hangup, call_id)
+    await shop.app.inbox.next("call.hangup", call_control_id=call_id)
+    call_id = await shop.takes(phone.dial(shop.sip, auth=auth))
+    await shop.do(shop.client.calls.actions.hangup, call_id)
+
+
 async def test_a_wrong_password_is_refused(shop: Shop, second_phone: Phone) -> None:
     user = f"lock{shop.number[-4:]}"
     await shop.do(

@@ -56,6 +56,8 @@ class Phone:
     """What it is offered when called, by SDP names; empty for all that this server has."""
     channel_limit: int | None = None
     """Calls to it at once."""
+    channel_limit_out: int | None = None
+    """Calls from it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def take_picture(conn: sa.Connection) -> Picture:
             row.sip_uri_calling_preference,
             tuple(SDP_NAMES.get(name.upper(), name.upper()) for name in row.inbound.get("codecs", ())),
             row.inbound.get("channel_limit"),
+            row.outbound.get("channel_limit"),
         )
         for row in conn.execute(sa.select(credential_connections).where(credential_connections.c.active))
     }

@@ -69,13 +69,13 @@ class Inbound:
             return sip.Refuse(404)
         if call.sdp and not answerable(call.sdp, CORE_CODECS):
             return sip.Refuse(488)
-        return self._no_room(destination) or sip.Accept()
+        return self._no_room(call, destination) or sip.Accept()
 
     def take(self, call: sip.IncomingCall) -> None:
         """Make the leg of an INVITE that was let in."""
         destination = self._route(call)
         # INVITEs that came together were all let in before the first of them had its leg.
-        refusal = self._no_room(destination)
+        refusal = self._no_room(call, destination)
         if refusal:
             self._lines.refuse_unknown(call.handle, refusal.status, refusal.headers)
             return
@@ -90,13 +90,17 @@ class Inbound:
             case _:
                 self._lines.refuse_unknown(call.handle, 404)
 
-    def _no_room(self, destination: Destination) -> sip.Refuse | None:
+    def _no_room(self, call: sip.IncomingCall, destination: Destination) -> sip.Refuse | None:
         """Why there is no place for one more call to this destination, if there is none."""
         try:
             self._runner.reserve(2 if isinstance(destination, ToParty) else 1)
         except ApiError:
             return sip.Refuse(503, headers=(sip.SipHeader("Retry-After", str(RETRY_AFTER_S)),))
         if isinstance(destination, ToApplication) and self._is_full(destination.application):
+            return sip.Refuse(486)
+        caller = self._picture().phones.get(call.credential_user or "")
+        limit = caller.channel_limit_out if caller else None
+        if caller and limit is not None and self._lines.calls_from(caller.user) >= limit:
             return sip.Refuse(486)
         return None
 

@@ -57,6 +57,8 @@ class Line:
     """Our 200 carried the offer: the ACK brings the answer."""
     phone: str | None = None
     """User of the registered phone that is called."""
+    caller: str | None = None
+    """User of the phone that calls, as it has proven."""
 
 
 @dataclass(slots=True)
@@ -103,10 +105,15 @@ class SipLines:
         """Bind a new leg to the INVITE that made it."""
         line = Line(leg.id, incoming.handle, Negotiation(self._ids.u32()), (), incoming.sdp)
         line.in_band = leg.facts.application.dtmf == "Inband"
+        line.caller = incoming.credential_user
         self._lines[leg.id] = line
         self._calls[incoming.handle] = leg.id
         for message in self._early.pop(incoming.handle, ()):
             self._post(leg.id, message)
+
+    def calls_from(self, user: str) -> int:
+        """How many calls a phone of ours has placed that are not over."""
+        return sum(line.caller == user for line in self._lines.values())
 
     def ring(self, leg: Leg) -> None:
         """Send 180."""

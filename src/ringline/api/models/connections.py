@@ -58,7 +58,7 @@ class InboundBody(Body):
 
 
 class OutboundBody(Body):
-    """What the phone may call, and as whom: kept and echoed, calls of a phone have no limit of their own."""
+    """What the phone may call, and as whom; members beyond `channel_limit` are kept and echoed."""
 
     ani_override: Annotated[str, Field(max_length=64)] = ""
     ani_override_type: Literal["always", "normal", "emergency"] = "always"
