@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -24,6 +25,10 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 FAMILIES = ("chat", "embeddings", "conversations", "insights", "fine-tuning", "storage", "reports")
 PAGES = [ROOT / "docs" / "ai" / f"{family}.md" for family in FAMILIES]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```\n(?:```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+TAGS = {"chat", "responses", "models", "conversations", "insights", "fine-tuning", "storage", "reports"}
+SERVED = re.compile(
+    r'^ringline_api_requests_total{method="(\w+)",route="([^"]+)",status="2\d\d"}', re.MULTILINE
+)
 CONTACT = '{"name": "Ann", "number": "+13125550100"}'
 
 
@@ -88,15 +93,61 @@ async def run(example: Example, folder: Path, environment: Mapping[str, str]) ->
     return output.decode()
 
 
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-async def test_what_a_page_shows_works(page: Path, environment: Mapping[str, str], tmp_path: Path) -> None:
-    shown = examples(page)
-    assert len(shown) >= 2
-    for example in shown:
-        output = await run(example, tmp_path, environment)
+@pytest.fixture(scope="module")
+def shown() -> set[Path]:
+    """The pages that have been begun."""
+    return set()
+
+
+async def go_through(page: Path, environment: Mapping[str, str], folder: Path) -> None:
+    """Run a page's examples in their order."""
+    for example in examples(page):
+        output = await run(example, folder, environment)
         if example.printed is not None:
             assert output == example.printed, example.text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_what_a_page_shows_works(
+    page: Path, environment: Mapping[str, str], tmp_path: Path, shown: set[Path]
+) -> None:
+    assert len(examples(page)) >= 2
+    shown.add(page)
+    await go_through(page, environment, tmp_path)
+
+
+def operations(description: dict[str, Any]) -> dict[str, set[tuple[str, str]]]:
+    """Routes of the AI operations by what they do; the same one may be served at several paths."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            if TAGS.intersection(operation["tags"]):
+                found.setdefault(operation["summary"], set()).add((method.upper(), path))
+    return found
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_each_operation_is_shown(
+    environment: Mapping[str, str], tmp_path: Path, shown: set[Path]
+) -> None:
+    for page in PAGES:
+        if page not in shown:
+            await go_through(page, environment, tmp_path)
+    root = environment["TELNYX_BASE_URL"].removesuffix("/v2")
+    async with httpx.AsyncClient(base_url=root) as http:
+        described = operations((await http.get("/openapi.json")).json())
+        served = SERVED.findall((await http.get("/metrics")).text)
+
+    # A route's label is its path as its own router knows it, without the prefix of the routers around.
+    tried = {(method, route.replace(":path}", "}")) for method, route in served}
+    unseen = [
+        name
+        for name, routes in described.items()
+        if not any(verb == method and path.endswith(tail) for verb, path in routes for method, tail in tried)
+    ]
+    assert unseen == []
+    assert len(described) > 30
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
